@@ -1,0 +1,485 @@
+package shm
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/tism-go/tism/futex"
+)
+
+// Info describes a value that was read.
+type Info struct {
+	Number    uint64 // of the publication, over the topic's whole life, from 1
+	Missed    uint64 // publications between the value read before and this one
+	Published Time   // when it was published; 0 if the publisher keeps no time
+	Sampled   Time   // when the sample was taken, by default when it was published
+	Size      int    // bytes of the payload
+}
+
+// A State is what became of a topic's publisher.
+type State int
+
+// The states of a publisher.
+const (
+	Alive    State = iota // it lives and may publish any time
+	Died                  // its process ended without closing the topic; a successor may come
+	Closed                // it closed the topic; a successor may come
+	Replaced              // the topic was replaced or removed; nothing will come
+)
+
+func (s State) String() string {
+	switch s {
+	case Alive:
+		return "alive"
+	case Died:
+		return "died"
+	case Closed:
+		return "closed"
+	case Replaced:
+		return "replaced"
+	}
+	return fmt.Sprintf("State(%d)", int(s))
+}
+
+// A consumer is what all kinds of consumers have in common.
+type consumer struct {
+	words *publisherWords
+	bufs  [16]*buffer
+	fence copyFence
+
+	seen      uint32 // latest at the last read; meaningless while number is 0
+	number    uint64 // of the value read last, 0 for none
+	prev      uint64 // of the one before
+	published Time
+	sampled   Time
+	size      uint32
+
+	seg     *segment
+	slot    *futex.Slot // nil without write permission
+	index   int         // of the slot
+	reader  *futex.Reader
+	timeout time.Duration
+
+	guarded   *buffer // under the guard, nil for none
+	guardedAt uint32  // latest when the guard was taken
+	lease     uint32  // of that guard
+}
+
+// init makes a consumer of a segment that it then owns.
+func (c *consumer) init(s *segment, timeout time.Duration) error {
+	*c = consumer{seg: s, words: s.pub, bufs: s.bufs, timeout: timeout}
+	if s.access == readAccess {
+		return nil
+	}
+	i, err := s.attach()
+	if err != nil {
+		return err
+	}
+	c.index, c.slot = i, &s.slots[i]
+	if s.geo.buffers == 1 {
+		c.reader = (&futex.RWLock{Word: &s.pub.lock, Slots: s.slots, Peers: s}).Reader(i)
+	}
+	return nil
+}
+
+func (c *consumer) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &OpError{Op: op, Topic: c.seg.name, Err: err}
+}
+
+// note remembers what was read.
+func (c *consumer) note(latest uint32, number uint64, published, sampled Time, size uint32) {
+	c.seen = latest
+	c.prev = c.number
+	c.number = number
+	c.published, c.sampled = published, sampled
+	c.size = size
+}
+
+// noteBuffer is note for a buffer that cannot change now.
+func (c *consumer) noteBuffer(latest uint32, b *buffer) {
+	c.note(latest, b.number, b.published, b.sampled, b.length)
+}
+
+// Info returns what is known of the value that was read last; the zero Info before
+// the first.
+func (c *consumer) Info() Info {
+	i := Info{Number: c.number, Published: c.published, Sampled: c.sampled, Size: int(c.size)}
+	if c.prev != 0 && c.number > c.prev {
+		i.Missed = c.number - c.prev - 1
+	}
+	return i
+}
+
+// HasChanged reports whether there is a value that this handle has not read. It
+// costs one load and never blocks; false after Close.
+func (c *consumer) HasChanged() bool {
+	l := c.words.latest.Load()
+	if c.number != 0 && l>>4 == c.seen>>4 {
+		return false
+	}
+	if l != 0 && c.seg.mem != nil {
+		return true
+	}
+	// Version 0: nothing was published yet, or 2^28 times.
+	return c.seg.mem != nil && c.bufs[0].number != 0
+}
+
+// Staleness returns how old the value read last is, by the time that its sample was
+// taken (see [Publisher.WriteAt]). ok is false if nothing was read yet, or the
+// publisher keeps no time.
+func (c *consumer) Staleness() (age time.Duration, ok bool) {
+	if c.number == 0 || c.sampled == 0 {
+		return 0, false
+	}
+	return c.sampled.Age(), true
+}
+
+// TotalWrites returns how many values the publisher has published since its
+// Create, the initial one included, whether this handle read them or not.
+func (c *consumer) TotalWrites() (uint64, error) {
+	if err := c.usable(); err != nil {
+		return 0, c.fail("read", err)
+	}
+	for range maxCopies {
+		b, l := c.seg.newest()
+		if b == nil {
+			return 0, c.fail("read", c.corrupt(l))
+		}
+		base := c.words.base()
+		before := b.sequence.Load()
+		number := b.number
+		c.fence.loads()
+		if before == sequenceOf(l) && b.sequence.Load() == before && number >= base {
+			return number - base, nil
+		}
+		runtime.Gosched()
+	}
+	if c.words.latest.Load() == 0 {
+		return 0, nil
+	}
+	return 0, c.fail("read", c.unreadable())
+}
+
+// Name returns the topic's name.
+func (c *consumer) Name() string { return c.seg.name }
+
+// Type returns the topic's type descriptor.
+func (c *consumer) Type() Type { return c.seg.geo.typ }
+
+// Size returns the topic's capacity in bytes (TISM: allocated_data_size).
+func (c *consumer) Size() int { return c.seg.geo.capacity }
+
+// CanWrite reports whether the handle has a slot: without one (a file that it may
+// only read, or [ReadOnly]) it holds no guards and waits by looking every few
+// milliseconds.
+func (c *consumer) CanWrite() bool { return c.slot != nil }
+
+// State tells what became of the publisher, by the kernel's word. It makes a system
+// call.
+func (c *consumer) State() State {
+	switch {
+	case c.seg.mem == nil || c.seg.retired():
+		return Replaced
+	case c.words.state.Load() == stateClosed:
+		return Closed
+	case c.seg.publisherAlive():
+		return Alive
+	}
+	return Died
+}
+
+// Publisher returns the PID and command of the process that publishes or published
+// last, as it said itself: for people to read.
+func (c *consumer) Publisher() (pid int, command string) {
+	if c.seg.mem == nil {
+		return 0, ""
+	}
+	who := c.words.signature()
+	return who.PID, who.Command
+}
+
+// Unlinked reports whether the topic's file has lost its name (see
+// [Publisher.Unlinked]).
+func (c *consumer) Unlinked() bool { return c.seg.mem != nil && c.seg.unlinked() }
+
+// usable says why nothing can be read at all.
+func (c *consumer) usable() error {
+	switch {
+	case c.seg.mem == nil:
+		return ErrHandle
+	case c.words.retired.Load() != 0:
+		return ErrReplaced
+	}
+	return nil
+}
+
+func (c *consumer) corrupt(l uint32) error {
+	return fmt.Errorf("%w: latest is %#x with %d buffers", ErrCorrupt, l, c.seg.geo.buffers)
+}
+
+// Copies are tried this often before something stronger is tried.
+const (
+	quickCopies = 4
+	maxCopies   = 10_000
+)
+
+// readSlow is a read after the first, inlined attempt failed: it copies the newest
+// value to dst, which must be of size want if that is not negative, and returns
+// its length. If it fails dst holds no usable value.
+func (c *consumer) readSlow(dst []byte, want int) (int, error) {
+	if c.number == 0 && c.empty() {
+		return 0, ErrEmpty
+	}
+	for try := range maxCopies {
+		if err := c.usable(); err != nil {
+			return 0, err
+		}
+		if n, ok, err := c.tryCopy(dst, want); ok || err != nil {
+			return n, err
+		}
+		if try < quickCopies {
+			continue
+		}
+		if c.slot != nil {
+			return c.readHeld(dst, want)
+		}
+		runtime.Gosched()
+	}
+	return 0, c.unreadable()
+}
+
+// empty reports whether nothing was published yet.
+func (c *consumer) empty() bool {
+	return c.words.latest.Load() == 0 && c.seg.mem != nil && c.bufs[0].number == 0 && c.bufs[0].sequence.Load() == 0
+}
+
+// unreadable says why a value cannot be copied without a slot.
+func (c *consumer) unreadable() error {
+	if c.seg.geo.buffers == 1 && !c.seg.publisherAlive() {
+		return ErrTorn
+	}
+	return fmt.Errorf("%w: ask the topic's owner for write permission, or for a topic with more buffers", ErrOverrun)
+}
+
+// tryCopy copies the newest value if nobody writes to its buffer meanwhile.
+func (c *consumer) tryCopy(dst []byte, want int) (n int, ok bool, err error) {
+	b, l := c.seg.newest()
+	if b == nil {
+		return 0, false, c.corrupt(l)
+	}
+	// Pairs with openSequence and commit of the publisher.
+	seq := b.sequence.Load()
+	if seq != sequenceOf(l) {
+		return 0, false, nil
+	}
+	length, number, published, sampled := b.length, b.number, b.published, b.sampled
+	fits := int64(length) <= int64(len(dst)) && (want < 0 || int64(length) == int64(want))
+	if fits {
+		copy(dst, b.bytes(int(length)))
+	}
+	c.fence.loads()
+	if b.sequence.Load() != seq {
+		return 0, false, nil
+	}
+	if !fits {
+		return 0, false, c.unfit(length, len(dst), want)
+	}
+	c.note(l, number, published, sampled, length)
+	return int(length), true, nil
+}
+
+func (c *consumer) unfit(length uint32, room, want int) error {
+	switch {
+	case int64(length) > int64(c.seg.geo.capacity):
+		return fmt.Errorf("%w: length %d with a capacity of %d", ErrCorrupt, length, c.seg.geo.capacity)
+	case want >= 0:
+		return checkSize(length, want)
+	}
+	return fmt.Errorf("%w: the newest value has %d bytes, there is room for %d", ErrSize, length, room)
+}
+
+// readHeld copies the newest value while it is kept from changing, where copying
+// without that has failed.
+func (c *consumer) readHeld(dst []byte, want int) (int, error) {
+	if c.guarded != nil && c.reader != nil {
+		// One buffer, locked by this handle: it cannot change, so tryCopy fails for
+		// no reason that waiting would mend.
+		return 0, c.corrupt(c.words.latest.Load())
+	}
+	b, l, err := c.acquire(context.Background(), c.timeout)
+	if err != nil {
+		return 0, err
+	}
+	length := b.length
+	if int64(length) > int64(len(dst)) || want >= 0 && int64(length) != int64(want) {
+		err = c.unfit(length, len(dst), want)
+	} else {
+		copy(dst, b.bytes(int(length)))
+		c.noteBuffer(l, b)
+	}
+	if b == c.guarded {
+		return int(length), err // the guard still needs the pin
+	}
+	if lost := c.release(l); err == nil {
+		err = lost
+	}
+	return int(length), err
+}
+
+// acquire keeps the newest value in place until release.
+func (c *consumer) acquire(ctx context.Context, d time.Duration) (*buffer, uint32, error) {
+	if err := c.usable(); err != nil {
+		return nil, 0, err
+	}
+	if c.slot == nil {
+		return nil, 0, ErrReadOnly
+	}
+	if c.reader != nil {
+		return c.acquireLock(ctx, d)
+	}
+	for range maxCopies {
+		b, l := c.pin()
+		if b == nil {
+			return nil, 0, c.corrupt(l)
+		}
+		if l != stale {
+			return b, l, nil
+		}
+	}
+	return nil, 0, ErrOverrun
+}
+
+// stale is a latest that cannot be: the pin came too late.
+const stale = 15
+
+// pin pins the newest buffer. It returns stale when the publisher was faster.
+func (c *consumer) pin() (*buffer, uint32) {
+	l := c.words.latest.Load()
+	b := c.bufs[l&15]
+	if b == nil {
+		return nil, l
+	}
+	pins := &c.slot.User[userPins]
+	before := pins.Load()
+	// Pairs with the publisher's scan after its store of latest: either it sees the
+	// pin, or this load sees that the buffer is not the newest any more.
+	pins.Store(before | 1<<(l&15))
+	again := c.words.latest.Load()
+	if again&15 == l&15 {
+		if b.sequence.Load() != sequenceOf(again) {
+			c.unpin(before)
+			return nil, again
+		}
+		return b, again
+	}
+	c.unpin(before)
+	return b, stale
+}
+
+// unpin stores the pins that are left and wakes a publisher that waits for them.
+func (c *consumer) unpin(left uint32) {
+	pins := &c.slot.User[userPins]
+	pins.Store(left) // pairs with the publisher's store of want
+	if c.words.want.Load() != 0 {
+		c.seg.ringFreed()
+	}
+}
+
+// acquireLock is acquire with one buffer.
+func (c *consumer) acquireLock(ctx context.Context, d time.Duration) (*buffer, uint32, error) {
+	if err := c.reader.RLock(ctx, d); err != nil {
+		return nil, 0, err
+	}
+	b, l := c.seg.newest()
+	if b == nil || b.sequence.Load() != sequenceOf(l) {
+		_ = c.reader.RUnlock()
+		return nil, 0, c.corrupt(l)
+	}
+	return b, l, nil
+}
+
+// release ends what acquire began, when it returned latest.
+func (c *consumer) release(latest uint32) error {
+	if c.reader != nil {
+		return c.reader.RUnlock()
+	}
+	pins, bit := c.slot.User[userPins].Load(), uint32(1)<<(latest&15)
+	if pins&bit == 0 {
+		return ErrLeaseLost
+	}
+	c.unpin(pins &^ bit)
+	return nil
+}
+
+// guard takes the handle's guard.
+func (c *consumer) guard(ctx context.Context, d time.Duration) (*buffer, error) {
+	if c.guarded != nil {
+		return nil, ErrLocked
+	}
+	if c.number == 0 && c.empty() {
+		return nil, ErrEmpty
+	}
+	b, l, err := c.acquire(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	c.guarded, c.guardedAt = b, l
+	c.lease++
+	c.noteBuffer(l, b)
+	return b, nil
+}
+
+// unguard gives the guard of the given lease back.
+func (c *consumer) unguard(lease uint32) error {
+	if c.guarded == nil || c.lease != lease {
+		return ErrNotLocked
+	}
+	c.guarded = nil
+	return c.release(c.guardedAt)
+}
+
+// clone opens the topic a second time, for another goroutine. What was read counts
+// as read for the new handle too.
+func (c *consumer) clone(to *consumer) error {
+	if c.seg.mem == nil {
+		return ErrHandle
+	}
+	fd, err := reopen(c.seg.fd, c.seg.access != readAccess)
+	if err != nil {
+		return err
+	}
+	s, err := newSegment(fd, c.seg.name, c.seg.access)
+	if err != nil {
+		return err
+	}
+	s.path = c.seg.path
+	if err := to.init(s, c.timeout); err != nil {
+		s.close()
+		return err
+	}
+	to.seen, to.number, to.prev = c.seen, c.number, c.prev
+	to.published, to.sampled, to.size = c.published, c.sampled, c.size
+	return nil
+}
+
+// Close ends the consumer. The topic does not notice. Close returns [ErrLocked]
+// while a guard is held, and [ErrHandle] the second time.
+func (c *consumer) Close() error {
+	switch {
+	case c.seg.mem == nil:
+		return c.fail("close", ErrHandle)
+	case c.guarded != nil:
+		return c.fail("close", ErrLocked)
+	}
+	if c.slot != nil {
+		c.seg.detach(c.index)
+	}
+	c.words, c.bufs = deadWords, [16]*buffer{}
+	c.seg.close()
+	return nil
+}

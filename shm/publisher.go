@@ -1,0 +1,356 @@
+package shm
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"os"
+	"time"
+
+	"github.com/tism-go/tism/futex"
+)
+
+// A publisher is what all kinds of publishers have in common. What it needs to
+// know it keeps in its own memory and never reads back from the segment.
+type publisher struct {
+	seg   *segment
+	words *publisherWords
+	ctl   *controlWords
+	slots []futex.Slot
+	bufs  [16]*buffer
+	all   uint32 // a bit for each buffer
+
+	number uint64 // of the newest publication
+	cur    int    // index of its buffer
+	next   int    // index of the buffer that is being written, -1 for none
+	lease  uint32 // of the guard that holds it
+	rings  uint32 // number of the last ring of notify
+
+	writer  *futex.Writer // one buffer only
+	stamps  bool
+	timeout time.Duration
+}
+
+// deadWords is what handles look at after Close, so that their fast paths need no
+// check of their own.
+var deadWords = func() *publisherWords {
+	w := new(publisherWords)
+	w.latest.Store(15) // no buffer has this index
+	w.retired.Store(1)
+	return w
+}()
+
+func newPublisher(s *segment, c config) *publisher {
+	b, l := s.newest()
+	p := &publisher{
+		seg: s, words: s.pub, ctl: s.ctl, slots: s.slots, bufs: s.bufs,
+		all: 1<<s.geo.buffers - 1, cur: int(l & 15), next: -1,
+		number: b.number, rings: s.ctl.notify.Number(), stamps: !c.noTimestamps, timeout: c.timeout,
+	}
+	if s.geo.buffers == 1 {
+		// A predecessor that died inside may have counted already, or half.
+		if uint32(p.number&versionMask) != l>>4 {
+			p.number = uint64(l >> 4)
+		}
+		p.writer = (&futex.RWLock{Word: &s.pub.lock, Slots: s.slots, Peers: s}).Writer()
+	}
+	return p
+}
+
+// torn reports whether there is no whole value: one buffer, and a write that never
+// ended.
+func (p *publisher) torn() bool { return p.writer != nil && p.writer.Torn() }
+
+// fail wraps an error for the caller.
+func (p *publisher) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &OpError{Op: op, Topic: p.seg.name, Err: err}
+}
+
+// begin finds a buffer to write to and marks it. After it commit or discard must
+// follow.
+func (p *publisher) begin(ctx context.Context, d time.Duration) (*buffer, error) {
+	// retired is also 1 in deadWords, after Close.
+	if p.words.retired.Load() != 0 || p.next >= 0 {
+		return nil, p.refuse()
+	}
+	j := 0
+	if p.writer != nil {
+		if err := p.writer.Lock(ctx, d); err != nil {
+			return nil, p.explain(err)
+		}
+	} else if j = p.pick(); j < 0 {
+		var err error
+		if j, err = p.awaitFree(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	b := p.bufs[j]
+	p.next = j
+	p.lease++
+	// Pairs with the loads of sequence around a copy.
+	openSequence(b, uint32((p.number+1)&versionMask)<<1|1, &p.words.latest)
+	return b, nil
+}
+
+// refuse says why begin cannot begin.
+func (p *publisher) refuse() error {
+	switch {
+	case p.seg.mem == nil:
+		return ErrHandle
+	case p.next >= 0:
+		return ErrLocked
+	}
+	return ErrReplaced
+}
+
+// explain names the consumer behind a slot of the lock.
+func (p *publisher) explain(err error) error {
+	blocked, ok := err.(*futex.BlockedError)
+	if !ok {
+		return err
+	}
+	return &HeldError{Holders: []Holder{p.holder(blocked.Slot)}, Err: blocked.Err}
+}
+
+func (p *publisher) holder(i int) Holder {
+	u := &p.slots[i].User
+	return Holder{Slot: i, PID: int(u[userPID].Load()), Command: loadCommand(u[userCommand : userCommand+4])}
+}
+
+// pick returns a buffer that is neither the newest nor pinned by anybody, or -1.
+// Pairs with a consumer's store of pins and load of latest: the swap of notify
+// after the last store of latest lies between that and the loads here.
+func (p *publisher) pick() int {
+	taken := uint32(1) << p.cur
+	for i := range p.slots[:p.seg.Slots()] {
+		taken |= p.slots[i].User[userPins].Load()
+	}
+	free := p.all &^ taken
+	if free == 0 {
+		return -1
+	}
+	// Round robin, so that a copy that is under way in an old buffer has the
+	// longest time to end.
+	if later := free &^ (2<<p.cur - 1); later != 0 {
+		free = later
+	}
+	return bits.TrailingZeros32(free)
+}
+
+// awaitFree waits until a buffer is free, and clears what the dead hold.
+func (p *publisher) awaitFree(ctx context.Context, d time.Duration) (int, error) {
+	limit := futex.Within(ctx, d)
+	defer limit.Stop()
+	p.words.want.Store(1) // pairs with the load after a release of pins
+	defer p.words.want.Store(0)
+	for {
+		// Before the look, so that a release after it changes the word. Sleeping on
+		// one of the pins instead would miss a release of another.
+		freed := p.ctl.freed.Load()
+		held := p.holding()
+		if j := p.pick(); j >= 0 {
+			return j, nil
+		}
+		if err := limit.Wait(&p.ctl.freed, freed); err != nil {
+			return -1, p.held(held, err)
+		}
+	}
+}
+
+// holding returns the slots that pin something, after it reaped the dead.
+func (p *publisher) holding() (held []int) {
+	for i := range p.slots[:p.seg.Slots()] {
+		if p.slots[i].User[userPins].Load()&p.all != 0 && !p.seg.Reap(i) {
+			held = append(held, i)
+		}
+	}
+	return held
+}
+
+func (p *publisher) held(slots []int, err error) error {
+	e := &HeldError{Err: err}
+	for _, i := range slots {
+		e.Holders = append(e.Holders, p.holder(i))
+	}
+	return e
+}
+
+// commit publishes what was written to the buffer of begin: n bytes that describe
+// the world at the time sampled (0: now).
+func (p *publisher) commit(n int, sampled Time) {
+	b := p.bufs[p.next]
+	p.number++
+	v := uint32(p.number & versionMask)
+	b.length = uint32(n)
+	b.number = p.number
+	b.published = 0
+	if p.stamps {
+		b.published = Now()
+	}
+	if sampled == 0 {
+		sampled = b.published
+	}
+	b.sampled = sampled
+	p.cur, p.next = p.next, -1
+	storeRelease(&b.sequence, v<<1)                   // pairs with the loads around a copy
+	storeRelease(&p.words.latest, v<<4|uint32(p.cur)) // pairs with the consumers' loads of latest
+	if p.writer != nil {
+		_ = p.writer.Unlock() // begin holds it
+	}
+	p.ring()
+}
+
+// ring wakes whoever waits on the topic. Pairs with the second look after Arm.
+func (p *publisher) ring() {
+	p.rings++
+	p.ctl.notify.Ring(p.rings)
+}
+
+// discard gives the buffer of begin back. Its sequence stays odd, which says
+// nothing, because latest does not name it.
+func (p *publisher) discard() error {
+	if p.writer != nil {
+		return ErrDiscard
+	}
+	p.next = -1
+	return nil
+}
+
+// abandon is discard for a writer that failed halfway: with one buffer the value
+// is torn from then on.
+func (p *publisher) abandon() {
+	if p.writer != nil {
+		p.writer.Abandon()
+	}
+	p.next = -1
+}
+
+// writeBytes publishes a copy of v, which fits.
+func (p *publisher) writeBytes(v []byte) error {
+	b, err := p.begin(context.Background(), p.timeout)
+	if err != nil {
+		return err
+	}
+	copy(b.bytes(len(v)), v)
+	p.commit(len(v), 0)
+	return nil
+}
+
+// preset copies the newest value into the buffer of begin, for an update of part
+// of it, and returns its length.
+func (p *publisher) preset(b *buffer) (int, error) {
+	cur := p.bufs[p.cur]
+	n := int(cur.length)
+	if p.writer != nil {
+		if p.writer.Torn() {
+			p.abandon()
+			return 0, fmt.Errorf("%w: write a whole value first", ErrTorn)
+		}
+		return n, nil
+	}
+	if n > p.seg.geo.capacity {
+		_ = p.discard()
+		return 0, fmt.Errorf("%w: length %d", ErrCorrupt, n)
+	}
+	copy(b.bytes(n), cur.bytes(n))
+	return n, nil
+}
+
+// newestBuffer returns the buffer of the newest publication, for the publisher's
+// own reads: nobody else writes to it, and the publisher does not while it reads.
+func (p *publisher) newestBuffer() (*buffer, error) {
+	switch {
+	case p.seg.mem == nil:
+		return nil, ErrHandle
+	case p.writer != nil && p.next >= 0:
+		return nil, ErrLocked // written in place right now
+	case p.torn():
+		return nil, ErrTorn
+	case p.number == 0:
+		return nil, ErrEmpty
+	}
+	return p.bufs[p.cur], nil
+}
+
+// Name returns the topic's name.
+func (p *publisher) Name() string { return p.seg.name }
+
+// Type returns the topic's type descriptor.
+func (p *publisher) Type() Type { return p.seg.geo.typ }
+
+// Size returns the topic's capacity in bytes: of the struct, or the most that a
+// value can have.
+func (p *publisher) Size() int { return p.seg.geo.capacity }
+
+// TotalWrites returns how many values this publisher has published, the initial
+// one included.
+func (p *publisher) TotalWrites() uint64 {
+	if p.seg.mem == nil {
+		return 0
+	}
+	return p.number - p.words.base()
+}
+
+// Unlinked reports whether the topic's file has lost its name, so that no new
+// consumer can find it: somebody removed or replaced it, or systemd cleaned up
+// (see [Dir]). Close the publisher and create the topic again.
+func (p *publisher) Unlinked() bool { return p.seg.mem != nil && p.seg.unlinked() }
+
+// Fd returns the segment's descriptor, which a child process can inherit (pass
+// File to [os/exec.Cmd.ExtraFiles]); whoever gets it opens it with [OpenFile].
+// It stays valid until Close and stays the publisher's own.
+func (p *publisher) Fd() uintptr { return uintptr(p.seg.fd) }
+
+// File returns a new descriptor of the segment's file that can be handed to
+// another process, to be closed by the caller. It carries no roles.
+func (p *publisher) File() (*os.File, error) {
+	if p.seg.mem == nil {
+		return nil, p.fail("share", ErrHandle)
+	}
+	fd, err := reopen(p.seg.fd, true)
+	if err != nil {
+		return nil, p.fail("share", err)
+	}
+	return os.NewFile(uintptr(fd), p.seg.name), nil
+}
+
+// Close ends the publisher. The topic stays: its consumers can still read the last
+// value and learn that it is closed, and a later Create takes it over. Close
+// returns [ErrLocked] while a guard is held, and [ErrHandle] the second time.
+func (p *publisher) Close() error { return p.fail("close", p.shut(false)) }
+
+// Remove closes the topic and removes it, so that nothing of it is left once its
+// last user closes. Consumers get [ErrReplaced]. Errors are those of Close.
+func (p *publisher) Remove() error { return p.fail("remove", p.shut(true)) }
+
+func (p *publisher) shut(remove bool) error {
+	switch {
+	case p.seg.mem == nil:
+		return ErrHandle
+	case p.next >= 0:
+		return ErrLocked
+	}
+	p.words.state.Store(stateClosed)
+	p.ring()
+	var err error
+	if remove {
+		err = p.remove()
+	}
+	p.words, p.bufs = deadWords, [16]*buffer{}
+	p.seg.close()
+	return err
+}
+
+func (p *publisher) remove() error {
+	if p.seg.path == "" {
+		p.seg.retire()
+		return nil
+	}
+	if err := p.seg.unlinkNamed(); err != nil && err != errBusy {
+		return err
+	}
+	return nil // errBusy: somebody else has removed it or does so now
+}
