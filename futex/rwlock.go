@@ -253,6 +253,19 @@ type Reader struct {
 	held  bool
 }
 
+// TryRLock is RLock that never waits: it reports whether the lock was open.
+func (r *Reader) TryRLock() bool {
+	if r.held {
+		return false
+	}
+	r.slot.state.Store(slotHeld) // pairs with the store of closed and the scan in Lock
+	r.held = r.word.Load()&flags == open
+	if !r.held {
+		r.set(0)
+	}
+	return r.held
+}
+
 // RLock waits until no writer is inside. It waits no longer than ctx and d allow
 // (d < 0: no limit of time) and returns [ErrTimeout] or the context's error
 // then; [ErrTorn] at once when the writer died while it wrote; [ErrLocked] when

@@ -6,11 +6,14 @@ import (
 	"github.com/tism-go/tism/shm"
 )
 
-type b8 [8]byte
-type b64 [64]byte
-type k1 [1 << 10]byte
-type k64 [64 << 10]byte
-type m1 [1 << 20]byte
+// Structs, as users have them: Go copies a bare array that may overlap with a call.
+type (
+	b8  struct{ A [1]uint64 }
+	b64 struct{ A [8]uint64 }
+	k1  struct{ A [1 << 7]uint64 }
+	k64 struct{ A [1 << 13]uint64 }
+	m1  struct{ A [1 << 17]uint64 }
+)
 
 func benchTopic[T any](b *testing.B, opts ...shm.Option) (*shm.Publisher[T], *shm.Consumer[T]) {
 	b.Helper()
@@ -39,7 +42,8 @@ func benchRead[T any](b *testing.B) {
 	_, c := benchTopic[T](b)
 	var v T
 	b.SetBytes(int64(c.Size()))
-	for b.Loop() {
+	b.ResetTimer()
+	for range b.N {
 		if err := c.ReadInto(&v); err != nil {
 			b.Fatal(err)
 		}
@@ -50,7 +54,8 @@ func benchWrite[T any](b *testing.B, opts ...shm.Option) {
 	p, _ := benchTopic[T](b, opts...)
 	var v T
 	b.SetBytes(int64(p.Size()))
-	for b.Loop() {
+	b.ResetTimer()
+	for range b.N {
 		if err := p.WriteFrom(&v); err != nil {
 			b.Fatal(err)
 		}
@@ -77,7 +82,8 @@ func BenchmarkWrite(b *testing.B) {
 
 func benchGuard(b *testing.B, buffers int) {
 	_, c := benchTopic[b64](b, shm.Buffers(buffers))
-	for b.Loop() {
+	b.ResetTimer()
+	for range b.N {
 		g, err := c.RLock()
 		if err != nil {
 			b.Fatal(err)

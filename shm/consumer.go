@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/tism-go/tism/futex"
@@ -49,7 +50,7 @@ type consumer struct {
 	bufs  [16]*buffer
 	fence copyFence
 
-	seen      uint32 // latest at the last read; meaningless while number is 0
+	seen      uint32 // latest at the last read, latestNone before the first
 	number    uint64 // of the value read last, 0 for none
 	prev      uint64 // of the one before
 	published Time
@@ -57,9 +58,10 @@ type consumer struct {
 	size      uint32
 
 	seg     *segment
-	slot    *futex.Slot // nil without write permission
-	index   int         // of the slot
-	reader  *futex.Reader
+	slot    *futex.Slot    // nil without write permission
+	index   int            // of the slot
+	pins    *atomic.Uint32 // of the slot; nil with one buffer
+	reader  *futex.Reader  // of the lock; nil with several buffers
 	timeout time.Duration
 
 	guarded   *buffer // under the guard, nil for none
@@ -69,7 +71,7 @@ type consumer struct {
 
 // init makes a consumer of a segment that it then owns.
 func (c *consumer) init(s *segment, timeout time.Duration) error {
-	*c = consumer{seg: s, words: s.pub, bufs: s.bufs, timeout: timeout}
+	*c = consumer{seg: s, words: s.pub, bufs: s.bufs, seen: latestNone, timeout: timeout}
 	if s.access == readAccess {
 		return nil
 	}
@@ -78,7 +80,9 @@ func (c *consumer) init(s *segment, timeout time.Duration) error {
 		return err
 	}
 	c.index, c.slot = i, &s.slots[i]
-	if s.geo.buffers == 1 {
+	if s.geo.buffers > 1 {
+		c.pins = &c.slot.User[userPins]
+	} else {
 		c.reader = (&futex.RWLock{Word: &s.pub.lock, Slots: s.slots, Peers: s}).Reader(i)
 	}
 	return nil
@@ -119,14 +123,7 @@ func (c *consumer) Info() Info {
 // costs one load and never blocks; false after Close.
 func (c *consumer) HasChanged() bool {
 	l := c.words.latest.Load()
-	if c.number != 0 && l>>4 == c.seen>>4 {
-		return false
-	}
-	if l != 0 && c.seg.mem != nil {
-		return true
-	}
-	// Version 0: nothing was published yet, or 2^28 times.
-	return c.seg.mem != nil && c.bufs[0].number != 0
+	return l>>4 != c.seen>>4 || c.seen == latestNone && l != latestNone
 }
 
 // Staleness returns how old the value read last is, by the time that its sample was
@@ -147,8 +144,11 @@ func (c *consumer) TotalWrites() (uint64, error) {
 	}
 	for range maxCopies {
 		b, l := c.seg.newest()
+		if l == latestNone {
+			return 0, nil
+		}
 		if b == nil {
-			return 0, c.fail("read", c.corrupt(l))
+			return 0, c.fail("read", c.nothing(l))
 		}
 		base := c.words.base()
 		before := b.sequence.Load()
@@ -158,9 +158,6 @@ func (c *consumer) TotalWrites() (uint64, error) {
 			return number - base, nil
 		}
 		runtime.Gosched()
-	}
-	if c.words.latest.Load() == 0 {
-		return 0, nil
 	}
 	return 0, c.fail("read", c.unreadable())
 }
@@ -218,7 +215,11 @@ func (c *consumer) usable() error {
 	return nil
 }
 
-func (c *consumer) corrupt(l uint32) error {
+// nothing says why there is no buffer where latest points.
+func (c *consumer) nothing(l uint32) error {
+	if l == latestNone {
+		return ErrEmpty
+	}
 	return fmt.Errorf("%w: latest is %#x with %d buffers", ErrCorrupt, l, c.seg.geo.buffers)
 }
 
@@ -232,9 +233,6 @@ const (
 // value to dst, which must be of size want if that is not negative, and returns
 // its length. If it fails dst holds no usable value.
 func (c *consumer) readSlow(dst []byte, want int) (int, error) {
-	if c.number == 0 && c.empty() {
-		return 0, ErrEmpty
-	}
 	for try := range maxCopies {
 		if err := c.usable(); err != nil {
 			return 0, err
@@ -253,11 +251,6 @@ func (c *consumer) readSlow(dst []byte, want int) (int, error) {
 	return 0, c.unreadable()
 }
 
-// empty reports whether nothing was published yet.
-func (c *consumer) empty() bool {
-	return c.words.latest.Load() == 0 && c.seg.mem != nil && c.bufs[0].number == 0 && c.bufs[0].sequence.Load() == 0
-}
-
 // unreadable says why a value cannot be copied without a slot.
 func (c *consumer) unreadable() error {
 	if c.seg.geo.buffers == 1 && !c.seg.publisherAlive() {
@@ -270,7 +263,7 @@ func (c *consumer) unreadable() error {
 func (c *consumer) tryCopy(dst []byte, want int) (n int, ok bool, err error) {
 	b, l := c.seg.newest()
 	if b == nil {
-		return 0, false, c.corrupt(l)
+		return 0, false, c.nothing(l)
 	}
 	// Pairs with openSequence and commit of the publisher.
 	seq := b.sequence.Load()
@@ -280,7 +273,7 @@ func (c *consumer) tryCopy(dst []byte, want int) (n int, ok bool, err error) {
 	length, number, published, sampled := b.length, b.number, b.published, b.sampled
 	fits := int64(length) <= int64(len(dst)) && (want < 0 || int64(length) == int64(want))
 	if fits {
-		copy(dst, b.bytes(int(length)))
+		copyBytes(dst, b.bytes(int(length)))
 	}
 	c.fence.loads()
 	if b.sequence.Load() != seq {
@@ -309,7 +302,7 @@ func (c *consumer) readHeld(dst []byte, want int) (int, error) {
 	if c.guarded != nil && c.reader != nil {
 		// One buffer, locked by this handle: it cannot change, so tryCopy fails for
 		// no reason that waiting would mend.
-		return 0, c.corrupt(c.words.latest.Load())
+		return 0, c.nothing(c.words.latest.Load())
 	}
 	b, l, err := c.acquire(context.Background(), c.timeout)
 	if err != nil {
@@ -319,7 +312,7 @@ func (c *consumer) readHeld(dst []byte, want int) (int, error) {
 	if int64(length) > int64(len(dst)) || want >= 0 && int64(length) != int64(want) {
 		err = c.unfit(length, len(dst), want)
 	} else {
-		copy(dst, b.bytes(int(length)))
+		copyBytes(dst, b.bytes(int(length)))
 		c.noteBuffer(l, b)
 	}
 	if b == c.guarded {
@@ -345,7 +338,7 @@ func (c *consumer) acquire(ctx context.Context, d time.Duration) (*buffer, uint3
 	for range maxCopies {
 		b, l := c.pin()
 		if b == nil {
-			return nil, 0, c.corrupt(l)
+			return nil, 0, c.nothing(l)
 		}
 		if l != stale {
 			return b, l, nil
@@ -364,11 +357,10 @@ func (c *consumer) pin() (*buffer, uint32) {
 	if b == nil {
 		return nil, l
 	}
-	pins := &c.slot.User[userPins]
-	before := pins.Load()
+	before := c.pins.Load()
 	// Pairs with the publisher's scan after its store of latest: either it sees the
 	// pin, or this load sees that the buffer is not the newest any more.
-	pins.Store(before | 1<<(l&15))
+	c.pins.Store(before | 1<<(l&15))
 	again := c.words.latest.Load()
 	if again&15 == l&15 {
 		if b.sequence.Load() != sequenceOf(again) {
@@ -383,8 +375,7 @@ func (c *consumer) pin() (*buffer, uint32) {
 
 // unpin stores the pins that are left and wakes a publisher that waits for them.
 func (c *consumer) unpin(left uint32) {
-	pins := &c.slot.User[userPins]
-	pins.Store(left) // pairs with the publisher's store of want
+	c.pins.Store(left) // pairs with the publisher's store of want
 	if c.words.want.Load() != 0 {
 		c.seg.ringFreed()
 	}
@@ -398,7 +389,7 @@ func (c *consumer) acquireLock(ctx context.Context, d time.Duration) (*buffer, u
 	b, l := c.seg.newest()
 	if b == nil || b.sequence.Load() != sequenceOf(l) {
 		_ = c.reader.RUnlock()
-		return nil, 0, c.corrupt(l)
+		return nil, 0, c.nothing(l)
 	}
 	return b, l, nil
 }
@@ -408,7 +399,7 @@ func (c *consumer) release(latest uint32) error {
 	if c.reader != nil {
 		return c.reader.RUnlock()
 	}
-	pins, bit := c.slot.User[userPins].Load(), uint32(1)<<(latest&15)
+	pins, bit := c.pins.Load(), uint32(1)<<(latest&15)
 	if pins&bit == 0 {
 		return ErrLeaseLost
 	}
@@ -416,31 +407,72 @@ func (c *consumer) release(latest uint32) error {
 	return nil
 }
 
+// tryGuard is guard where nothing is in the way; nil where something is.
+func (c *consumer) tryGuard() *buffer {
+	l := c.words.latest.Load()
+	b := c.bufs[l&15]
+	if b == nil || c.guarded != nil || c.words.retired.Load() != 0 {
+		return nil
+	}
+	if c.pins == nil {
+		return c.tryLock()
+	}
+	before := c.pins.Load()
+	c.pins.Store(before | 1<<(l&15)) // as in pin
+	if c.words.latest.Load() != l || b.sequence.Load() != sequenceOf(l) {
+		c.unpin(before)
+		return nil
+	}
+	c.hold(b, l)
+	return b
+}
+
+// tryLock is tryGuard with one buffer.
+func (c *consumer) tryLock() *buffer {
+	if c.reader == nil || !c.reader.TryRLock() {
+		return nil
+	}
+	b, l := c.seg.newest() // anew: it may have changed before the lock was held
+	if b == nil || b.sequence.Load() != sequenceOf(l) {
+		_ = c.reader.RUnlock()
+		return nil
+	}
+	c.hold(b, l)
+	return b
+}
+
 // guard takes the handle's guard.
 func (c *consumer) guard(ctx context.Context, d time.Duration) (*buffer, error) {
+	if b := c.tryGuard(); b != nil {
+		return b, nil
+	}
 	if c.guarded != nil {
 		return nil, ErrLocked
-	}
-	if c.number == 0 && c.empty() {
-		return nil, ErrEmpty
 	}
 	b, l, err := c.acquire(ctx, d)
 	if err != nil {
 		return nil, err
 	}
+	c.hold(b, l)
+	return b, nil
+}
+
+func (c *consumer) hold(b *buffer, l uint32) {
 	c.guarded, c.guardedAt = b, l
 	c.lease++
 	c.noteBuffer(l, b)
-	return b, nil
 }
 
 // unguard gives the guard of the given lease back.
 func (c *consumer) unguard(lease uint32) error {
 	if c.guarded == nil || c.lease != lease {
-		return ErrNotLocked
+		return c.fail("unlock", ErrNotLocked)
 	}
 	c.guarded = nil
-	return c.release(c.guardedAt)
+	if err := c.release(c.guardedAt); err != nil {
+		return c.fail("unlock", err)
+	}
+	return nil
 }
 
 // clone opens the topic a second time, for another goroutine. What was read counts
@@ -480,6 +512,7 @@ func (c *consumer) Close() error {
 		c.seg.detach(c.index)
 	}
 	c.words, c.bufs = deadWords, [16]*buffer{}
+	c.seen = latestNone
 	c.seg.close()
 	return nil
 }

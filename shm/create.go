@@ -90,7 +90,7 @@ func (s *segment) usable(geo geometry) bool {
 	}
 	b, l := s.newest()
 	if b == nil {
-		return false
+		return l == latestNone
 	}
 	return s.geo.buffers == 1 || b.sequence.Load() == sequenceOf(l) && uint32(b.number&versionMask) == l>>4
 }
@@ -152,6 +152,7 @@ func (s *segment) format(c config) error {
 		return err
 	}
 	copy(s.mem, s.geo.header())
+	s.pub.latest.Store(latestNone)
 	ok, err := lockByte(s.fd, publisherByte)
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: the publisher's byte of a new file is taken", ErrCorrupt)

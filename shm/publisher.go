@@ -20,13 +20,15 @@ type publisher struct {
 	bufs  [16]*buffer
 	all   uint32 // a bit for each buffer
 
-	number uint64 // of the newest publication
-	cur    int    // index of its buffer
+	number uint64 // of the newest publication, 0 for none
+	newest uint32 // the bit of its buffer, 0 for none
+	cur    int    // the index of its buffer
 	next   int    // index of the buffer that is being written, -1 for none
 	lease  uint32 // of the guard that holds it
 	rings  uint32 // number of the last ring of notify
 
-	writer  *futex.Writer // one buffer only
+	single  bool          // one buffer
+	writer  *futex.Writer // of its lock
 	stamps  bool
 	timeout time.Duration
 }
@@ -35,23 +37,25 @@ type publisher struct {
 // check of their own.
 var deadWords = func() *publisherWords {
 	w := new(publisherWords)
-	w.latest.Store(15) // no buffer has this index
+	w.latest.Store(latestNone)
 	w.retired.Store(1)
 	return w
 }()
 
 func newPublisher(s *segment, c config) *publisher {
-	b, l := s.newest()
 	p := &publisher{
 		seg: s, words: s.pub, ctl: s.ctl, slots: s.slots, bufs: s.bufs,
-		all: 1<<s.geo.buffers - 1, cur: int(l & 15), next: -1,
-		number: b.number, rings: s.ctl.notify.Number(), stamps: !c.noTimestamps, timeout: c.timeout,
+		all: 1<<s.geo.buffers - 1, next: -1, rings: s.ctl.notify.Number(),
+		single: s.geo.buffers == 1, stamps: !c.noTimestamps, timeout: c.timeout,
 	}
-	if s.geo.buffers == 1 {
-		// A predecessor that died inside may have counted already, or half.
+	if b, l := s.newest(); b != nil {
+		p.number, p.newest, p.cur = b.number, 1<<(l&15), int(l&15)
+		// With one buffer a predecessor that died inside may have counted already, or half.
 		if uint32(p.number&versionMask) != l>>4 {
 			p.number = uint64(l >> 4)
 		}
+	}
+	if p.single {
 		p.writer = (&futex.RWLock{Word: &s.pub.lock, Slots: s.slots, Peers: s}).Writer()
 	}
 	return p
@@ -59,7 +63,7 @@ func newPublisher(s *segment, c config) *publisher {
 
 // torn reports whether there is no whole value: one buffer, and a write that never
 // ended.
-func (p *publisher) torn() bool { return p.writer != nil && p.writer.Torn() }
+func (p *publisher) torn() bool { return p.single && p.writer.Torn() }
 
 // fail wraps an error for the caller.
 func (p *publisher) fail(op string, err error) error {
@@ -72,18 +76,10 @@ func (p *publisher) fail(op string, err error) error {
 // begin finds a buffer to write to and marks it. After it commit or discard must
 // follow.
 func (p *publisher) begin(ctx context.Context, d time.Duration) (*buffer, error) {
-	// retired is also 1 in deadWords, after Close.
-	if p.words.retired.Load() != 0 || p.next >= 0 {
-		return nil, p.refuse()
-	}
-	j := 0
-	if p.writer != nil {
-		if err := p.writer.Lock(ctx, d); err != nil {
-			return nil, p.explain(err)
-		}
-	} else if j = p.pick(); j < 0 {
+	j := p.pick()
+	if j < 0 {
 		var err error
-		if j, err = p.awaitFree(ctx, d); err != nil {
+		if j, err = p.await(ctx, d); err != nil {
 			return nil, err
 		}
 	}
@@ -95,38 +91,22 @@ func (p *publisher) begin(ctx context.Context, d time.Duration) (*buffer, error)
 	return b, nil
 }
 
-// refuse says why begin cannot begin.
-func (p *publisher) refuse() error {
-	switch {
-	case p.seg.mem == nil:
-		return ErrHandle
-	case p.next >= 0:
-		return ErrLocked
-	}
-	return ErrReplaced
-}
-
-// explain names the consumer behind a slot of the lock.
-func (p *publisher) explain(err error) error {
-	blocked, ok := err.(*futex.BlockedError)
-	if !ok {
-		return err
-	}
-	return &HeldError{Holders: []Holder{p.holder(blocked.Slot)}, Err: blocked.Err}
-}
-
-func (p *publisher) holder(i int) Holder {
-	u := &p.slots[i].User
-	return Holder{Slot: i, PID: int(u[userPID].Load()), Command: loadCommand(u[userCommand : userCommand+4])}
-}
-
-// pick returns a buffer that is neither the newest nor pinned by anybody, or -1.
-// Pairs with a consumer's store of pins and load of latest: the swap of notify
-// after the last store of latest lies between that and the loads here.
+// pick returns a buffer that can be written to right now, or -1: one that is neither
+// the newest nor pinned by anybody.
 func (p *publisher) pick() int {
-	taken := uint32(1) << p.cur
-	for i := range p.slots[:p.seg.Slots()] {
-		taken |= p.slots[i].User[userPins].Load()
+	// retired is also 1 in deadWords, after Close.
+	if p.single || p.next >= 0 || p.words.retired.Load() != 0 {
+		return -1
+	}
+	taken := p.newest
+	slots := p.slots
+	if hi := p.ctl.hi.Load(); uint(hi) < uint(len(slots)) {
+		slots = slots[:hi]
+	}
+	// Pairs with a consumer's store of pins and load of latest: the swap of notify
+	// after the last store of latest lies between that and the loads here.
+	for i := range slots {
+		taken |= slots[i].User[userPins].Load()
 	}
 	free := p.all &^ taken
 	if free == 0 {
@@ -134,10 +114,48 @@ func (p *publisher) pick() int {
 	}
 	// Round robin, so that a copy that is under way in an old buffer has the
 	// longest time to end.
-	if later := free &^ (2<<p.cur - 1); later != 0 {
+	if later := free &^ (p.newest<<1 - 1); later != 0 {
 		free = later
 	}
 	return bits.TrailingZeros32(free)
+}
+
+// await is begin where there is no buffer to pick right now.
+func (p *publisher) await(ctx context.Context, d time.Duration) (int, error) {
+	if err := p.refuse(); err != nil {
+		return -1, err
+	}
+	if !p.single {
+		return p.awaitFree(ctx, d)
+	}
+	return 0, p.explain(p.writer.Lock(ctx, d))
+}
+
+// refuse says why nothing can be published at all.
+func (p *publisher) refuse() error {
+	switch {
+	case p.seg.mem == nil:
+		return ErrHandle
+	case p.next >= 0:
+		return ErrLocked
+	case p.words.retired.Load() != 0:
+		return ErrReplaced
+	}
+	return nil
+}
+
+// explain names the consumer behind a slot of the lock.
+func (p *publisher) explain(err error) error {
+	blocked, ok := err.(*futex.BlockedError)
+	if !ok {
+		return err // nil included
+	}
+	return &HeldError{Holders: []Holder{p.holder(blocked.Slot)}, Err: blocked.Err}
+}
+
+func (p *publisher) holder(i int) Holder {
+	u := &p.slots[i].User
+	return Holder{Slot: i, PID: int(u[userPID].Load()), Command: loadCommand(u[userCommand : userCommand+4])}
 }
 
 // awaitFree waits until a buffer is free, and clears what the dead hold.
@@ -153,6 +171,9 @@ func (p *publisher) awaitFree(ctx context.Context, d time.Duration) (int, error)
 		held := p.holding()
 		if j := p.pick(); j >= 0 {
 			return j, nil
+		}
+		if err := p.refuse(); err != nil {
+			return -1, err
 		}
 		if err := limit.Wait(&p.ctl.freed, freed); err != nil {
 			return -1, p.held(held, err)
@@ -194,10 +215,10 @@ func (p *publisher) commit(n int, sampled Time) {
 		sampled = b.published
 	}
 	b.sampled = sampled
-	p.cur, p.next = p.next, -1
+	p.newest, p.cur, p.next = 1<<p.next, p.next, -1
 	storeRelease(&b.sequence, v<<1)                   // pairs with the loads around a copy
 	storeRelease(&p.words.latest, v<<4|uint32(p.cur)) // pairs with the consumers' loads of latest
-	if p.writer != nil {
+	if p.single {
 		_ = p.writer.Unlock() // begin holds it
 	}
 	p.ring()
@@ -212,7 +233,7 @@ func (p *publisher) ring() {
 // discard gives the buffer of begin back. Its sequence stays odd, which says
 // nothing, because latest does not name it.
 func (p *publisher) discard() error {
-	if p.writer != nil {
+	if p.single {
 		return ErrDiscard
 	}
 	p.next = -1
@@ -222,7 +243,7 @@ func (p *publisher) discard() error {
 // abandon is discard for a writer that failed halfway: with one buffer the value
 // is torn from then on.
 func (p *publisher) abandon() {
-	if p.writer != nil {
+	if p.single {
 		p.writer.Abandon()
 	}
 	p.next = -1
@@ -234,7 +255,7 @@ func (p *publisher) writeBytes(v []byte) error {
 	if err != nil {
 		return err
 	}
-	copy(b.bytes(len(v)), v)
+	copyBytes(b.bytes(len(v)), v)
 	p.commit(len(v), 0)
 	return nil
 }
@@ -242,20 +263,22 @@ func (p *publisher) writeBytes(v []byte) error {
 // preset copies the newest value into the buffer of begin, for an update of part
 // of it, and returns its length.
 func (p *publisher) preset(b *buffer) (int, error) {
+	if p.torn() {
+		p.abandon()
+		return 0, fmt.Errorf("%w: write a whole value first", ErrTorn)
+	}
+	if p.number == 0 {
+		return 0, nil
+	}
 	cur := p.bufs[p.cur]
 	n := int(cur.length)
-	if p.writer != nil {
-		if p.writer.Torn() {
-			p.abandon()
-			return 0, fmt.Errorf("%w: write a whole value first", ErrTorn)
-		}
-		return n, nil
+	if cur.length > uint32(p.seg.geo.capacity) {
+		p.abandon()
+		return 0, fmt.Errorf("%w: length %d", ErrCorrupt, cur.length)
 	}
-	if n > p.seg.geo.capacity {
-		_ = p.discard()
-		return 0, fmt.Errorf("%w: length %d", ErrCorrupt, n)
+	if !p.single {
+		copyBytes(b.bytes(n), cur.bytes(n))
 	}
-	copy(b.bytes(n), cur.bytes(n))
 	return n, nil
 }
 
@@ -265,7 +288,7 @@ func (p *publisher) newestBuffer() (*buffer, error) {
 	switch {
 	case p.seg.mem == nil:
 		return nil, ErrHandle
-	case p.writer != nil && p.next >= 0:
+	case p.single && p.next >= 0:
 		return nil, ErrLocked // written in place right now
 	case p.torn():
 		return nil, ErrTorn

@@ -197,6 +197,10 @@ func (r remote) newest(s *Status) error {
 		if err != nil {
 			return err
 		}
+		if l == latestNone {
+			s.Age, s.SampleAge, s.Writes = -1, -1, 0
+			return nil
+		}
 		if l&15 >= uint32(r.geo.buffers) {
 			return fmt.Errorf("%w: latest is %#x with %d buffers", ErrCorrupt, l, r.geo.buffers)
 		}

@@ -93,7 +93,7 @@ func (p *Publisher[T]) write(v *T, t Time) error {
 	if err != nil {
 		return p.fail("write", err)
 	}
-	*as[T](b) = *v
+	store(b, v)
 	p.commit(p.seg.geo.capacity, t)
 	return nil
 }
@@ -157,7 +157,8 @@ func (p *Publisher[T]) Read() (v T, err error) {
 	if err != nil {
 		return v, p.fail("read", err)
 	}
-	return *as[T](b), nil
+	load(&v, b)
+	return v, nil
 }
 
 // View calls f with the newest value in place, which f must not change.

@@ -99,19 +99,22 @@ func (c *Consumer[T]) ReadInto(v *T) error {
 	// This is tryCopy, written out for a type whose size the compiler knows. The
 	// index is checked by bufs, which is nil where there is no buffer.
 	l := c.words.latest.Load()
-	if b := c.bufs[l&15]; b != nil && c.words.retired.Load() == 0 {
-		seq := b.sequence.Load()
-		number, published, sampled, length := b.number, b.published, b.sampled, b.length
-		if seq == sequenceOf(l) && number != 0 && int(length) == sizeOf[T]() {
-			*v = *as[T](b)
-			c.fence.loads()
-			if b.sequence.Load() == seq {
-				c.note(l, number, published, sampled, length)
-				return nil
-			}
-		}
+	b := c.bufs[l&15]
+	if b == nil || c.words.retired.Load() != 0 {
+		return c.readIntoSlow(v)
 	}
-	return c.readIntoSlow(v)
+	seq := b.sequence.Load()
+	number, published, sampled, length := b.number, b.published, b.sampled, b.length
+	if seq != sequenceOf(l) || int(length) != sizeOf[T]() {
+		return c.readIntoSlow(v)
+	}
+	load(v, b)
+	c.fence.loads()
+	if b.sequence.Load() != seq {
+		return c.readIntoSlow(v)
+	}
+	c.note(l, number, published, sampled, length)
+	return nil
 }
 
 func (c *Consumer[T]) readIntoSlow(v *T) error {
@@ -185,6 +188,11 @@ func (c *Consumer[T]) Updates(ctx context.Context) iter.Seq2[Update[T], error] {
 // handle without a slot, and [ErrLocked] while its guard is held. A guard held by
 // a process that dies is released by the kernel's word.
 func (c *Consumer[T]) RLock() (ReadGuard[T], error) {
+	if b := c.tryGuard(); b != nil && int(b.length) == sizeOf[T]() {
+		return ReadGuard[T]{c, as[T](b), c.lease}, nil
+	} else if b != nil {
+		_ = c.unguard(c.lease)
+	}
 	return c.rlock(context.Background(), c.timeout)
 }
 
@@ -240,10 +248,10 @@ func (g ReadGuard[T]) Info() Info { return g.c.Info() }
 // means that the guard was taken away and what was read may have been torn.
 func (g ReadGuard[T]) Unlock() error {
 	if g.c == nil {
-		return &OpError{Op: "unlock", Topic: "?", Err: ErrNotLocked}
+		return errNoGuard
 	}
-	if err := g.c.unguard(g.lease); err != nil {
-		return g.c.fail("unlock", err)
-	}
-	return nil
+	return g.c.unguard(g.lease)
 }
+
+// errNoGuard is what the zero guard says.
+var errNoGuard = &OpError{Op: "unlock", Topic: "?", Err: ErrNotLocked}
