@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -417,8 +418,10 @@ func TestNext(t *testing.T) {
 		_, err = c.NextTimeout(0)
 		wantErr(t, "NextTimeout(0)", err, shm.ErrTimeout)
 		ctx, cancel := context.WithCancel(t.Context())
+		var publishing sync.WaitGroup
+		defer publishing.Wait()
 		defer cancel()
-		go func() {
+		publishing.Go(func() {
 			for i := uint64(2); ctx.Err() == nil; i++ {
 				if err := p.Write(at(i)); err != nil {
 					t.Error(err)
@@ -426,7 +429,7 @@ func TestNext(t *testing.T) {
 				}
 				time.Sleep(100 * time.Microsecond)
 			}
-		}()
+		})
 		last := uint64(1)
 		for u, err := range c.Updates(t.Context()) {
 			must(t, err)
