@@ -88,7 +88,9 @@ func TestTypeOfRefuses(t *testing.T) {
 		{"chan", typeErr[struct{ C chan int32 }](), "field c"},
 		{"func", typeErr[struct{ F func() }](), "field f"},
 		{"interface", typeErr[struct{ V any }](), "field v"},
-		{"nested", typeErr[struct{ A [2]struct{ B struct{ C *int8 } } }](), "field a.b.c"},
+		{"nested", typeErr[struct {
+			A [2]struct{ B struct{ C *int8 } }
+		}](), "field a.b.c"},
 		{"empty", typeErr[struct{}](), "no data"},
 		{"padding only", typeErr[struct{ _ [8]byte }](), "no data"},
 		{"zero array", typeErr[struct {
