@@ -165,6 +165,9 @@ func (c *consumer) TotalWrites() (uint64, error) {
 // Name returns the topic's name.
 func (c *consumer) Name() string { return c.seg.name }
 
+// Path returns the path of the topic's file, "" for a memfd.
+func (c *consumer) Path() string { return c.seg.path }
+
 // Type returns the topic's type descriptor.
 func (c *consumer) Type() Type { return c.seg.geo.typ }
 

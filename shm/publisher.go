@@ -301,6 +301,9 @@ func (p *publisher) newestBuffer() (*buffer, error) {
 // Name returns the topic's name.
 func (p *publisher) Name() string { return p.seg.name }
 
+// Path returns the path of the topic's file, "" for a memfd.
+func (p *publisher) Path() string { return p.seg.path }
+
 // Type returns the topic's type descriptor.
 func (p *publisher) Type() Type { return p.seg.geo.typ }
 

@@ -257,7 +257,3 @@ func (s *segment) newest() (*buffer, uint32) {
 
 // sequenceOf is what a buffer's sequence says when latest is l.
 func sequenceOf(l uint32) uint32 { return l >> 4 << 1 }
-
-func latestOf(number uint64, index int) uint32 {
-	return uint32(number&versionMask)<<4 | uint32(index)
-}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unsafe"
 )
 
 // A Status is what can be said of a topic from outside.
@@ -145,15 +144,14 @@ func (r remote) publisher(s *Status) error {
 		return err
 	}
 	word := func(off uintptr) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
-	var p publisherWords
-	s.PID = int(word(unsafe.Offsetof(p.pid)))
-	s.Command = commandText(b[unsafe.Offsetof(p.command):][:16])
-	s.Writes = uint64(word(unsafe.Offsetof(p.baseLo))) | uint64(word(unsafe.Offsetof(p.baseHi)))<<32
+	s.PID = int(word(offPID))
+	s.Command = commandText(b[offCommand:][:16])
+	s.Writes = uint64(word(offBaseLo)) | uint64(word(offBaseHi))<<32
 	alive := nextLocked(r.fd, publisherByte, 1) >= 0
 	switch {
-	case word(unsafe.Offsetof(p.retired)) != 0:
+	case word(offRetired) != 0:
 		s.State = Replaced
-	case word(unsafe.Offsetof(p.state)) == stateClosed:
+	case word(offState) == stateClosed:
 		s.State = Closed
 	case alive:
 		s.State = Alive
@@ -161,7 +159,7 @@ func (r remote) publisher(s *Status) error {
 		s.State = Died
 	}
 	const writing = 2 // futex.RWLock's word
-	s.Torn = r.geo.buffers == 1 && !alive && word(unsafe.Offsetof(p.lock))&3 == writing
+	s.Torn = r.geo.buffers == 1 && !alive && word(offLock)&3 == writing
 	return nil
 }
 
@@ -191,7 +189,6 @@ func (r remote) consumers(s *Status) error {
 
 // newest reads the head of the newest buffer, again if it changed meanwhile.
 func (r remote) newest(s *Status) error {
-	var head bufferWords
 	for range 100 {
 		l, err := r.latest()
 		if err != nil {
@@ -216,11 +213,11 @@ func (r remote) newest(s *Status) error {
 		le := binary.LittleEndian
 		if again == l && le.Uint32(b) == sequenceOf(l) {
 			base := s.Writes
-			s.Size = int(le.Uint32(b[unsafe.Offsetof(head.length):]))
-			s.Number = le.Uint64(b[unsafe.Offsetof(head.number):])
+			s.Size = int(le.Uint32(b[offLength:]))
+			s.Number = le.Uint64(b[offNumber:])
 			s.Writes = s.Number - min(base, s.Number)
-			s.Age = age(Time(le.Uint64(b[unsafe.Offsetof(head.published):])))
-			s.SampleAge = age(Time(le.Uint64(b[unsafe.Offsetof(head.sampled):])))
+			s.Age = age(Time(le.Uint64(b[offPublished:])))
+			s.SampleAge = age(Time(le.Uint64(b[offSampled:])))
 			return nil
 		}
 		runtime.Gosched()
@@ -234,7 +231,7 @@ func (r remote) newest(s *Status) error {
 }
 
 func (r remote) latest() (uint32, error) {
-	b, err := r.words(publisherOff+int64(unsafe.Offsetof(publisherWords{}.latest)), 4)
+	b, err := r.words(publisherOff+int64(offLatest), 4)
 	if err != nil {
 		return 0, err
 	}

@@ -76,6 +76,22 @@ const _ = -uint(unsafe.Sizeof(controlWords{}) ^ controlHead)
 const _ = -uint(unsafe.Sizeof(futex.Slot{}) ^ slotLen)
 const _ = -uint(unsafe.Sizeof(bufferWords{}) ^ bufferHead)
 
+// Offsets for those that read the file instead of mapping it.
+const (
+	offLock      = unsafe.Offsetof(publisherWords{}.lock)
+	offLatest    = unsafe.Offsetof(publisherWords{}.latest)
+	offState     = unsafe.Offsetof(publisherWords{}.state)
+	offRetired   = unsafe.Offsetof(publisherWords{}.retired)
+	offPID       = unsafe.Offsetof(publisherWords{}.pid)
+	offCommand   = unsafe.Offsetof(publisherWords{}.command)
+	offBaseLo    = unsafe.Offsetof(publisherWords{}.baseLo)
+	offBaseHi    = unsafe.Offsetof(publisherWords{}.baseHi)
+	offLength    = unsafe.Offsetof(bufferWords{}.length)
+	offNumber    = unsafe.Offsetof(bufferWords{}.number)
+	offPublished = unsafe.Offsetof(bufferWords{}.published)
+	offSampled   = unsafe.Offsetof(bufferWords{}.sampled)
+)
+
 // versionMask: 28 bits of version. latest has 4 more for the index.
 const versionMask = 1<<28 - 1
 
