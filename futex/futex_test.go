@@ -310,6 +310,19 @@ func TestRWLockDeadBeforeInside(t *testing.T) {
 	must(t, <-got)
 }
 
+// A successor that has nothing to write does not leave the lock as closed as it found it
+// (docs/models/counterexamples/lock-successor-leaves-closed.txt).
+func TestRWLockSuccessorReopens(t *testing.T) {
+	l, _ := newLock(1)
+	l.Word.Store(1) // closed, in phase 0: the writer died waiting
+	r := l.Reader(0)
+	got := make(chan error, 1)
+	go func() { got <- r.RLock(t.Context(), patience) }()
+	l.Writer()
+	must(t, <-got)
+	must(t, r.RUnlock())
+}
+
 func TestAbandon(t *testing.T) {
 	l, p := newLock(1)
 	w, r := l.Writer(), l.Reader(0)

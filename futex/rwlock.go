@@ -111,8 +111,14 @@ func (l *RWLock) Writer() *Writer {
 	w := &Writer{word: l.Word, slots: l.Slots, peers: l.Peers}
 	old := l.Word.Load()
 	w.phase = old &^ flags
-	w.inside = old&flags == writing
-	w.torn = w.inside
+	switch old & flags {
+	case writing:
+		w.inside, w.torn = true, true
+	case closed:
+		// The dead writer waited for readers. Whoever came later waits for a writer
+		// that may have nothing to write for long.
+		w.reopen()
+	}
 	return w
 }
 

@@ -69,7 +69,7 @@ func List(opts ...Option) ([]Status, error) {
 	}
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {
-		return nil, &OpError{Op: "list", Topic: "*", Err: err}
+		return nil, &OpError{Op: "list", Topic: "*", Err: explainDir(c.dir, err)}
 	}
 	var list []Status
 	for _, e := range entries {

@@ -53,6 +53,7 @@ func reopen(int, bool) (int, error)                         { return -1, errUnsu
 func readAt(int, []byte, int64) (int, error)                { return 0, errUnsupported }
 func tempFile(string) (int, string, error)                  { return -1, "", errUnsupported }
 func linkFile(int, string, string) error                    { return errUnsupported }
+func explainDir(_ string, err error) error                  { return err }
 func unlink(string) error                                   { return errUnsupported }
 func setMode(int, fs.FileMode) error                        { return errUnsupported }
 func reserve(int, geometry, string) error                   { return errUnsupported }
