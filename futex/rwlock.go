@@ -39,10 +39,14 @@ type Slot struct {
 	User  [15]atomic.Uint32 // for the caller; the lock leaves them alone
 }
 
-// Clear frees the slot. Only for a new owner and for a reaper, while it has the
+// Clear frees the slot and wakes a writer that waits for it. Only for a new owner and for a reaper, while it has the
 // liveness of the slot to itself (see [Peers]).
 func (s *Slot) Clear() {
+	old := s.state.Load()
 	s.state.Store(0)
+	if old != 0 {
+		Wake(&s.state, All) // a writer may wait for a reader that has died
+	}
 	for i := range s.User {
 		s.User[i].Store(0)
 	}

@@ -2,6 +2,7 @@ package shm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -234,9 +235,16 @@ func (c *BytesConsumer) Clone() (*BytesConsumer, error) {
 
 // Read returns a copy of the newest value.
 func (c *BytesConsumer) Read() ([]byte, error) {
-	buf := make([]byte, c.Size())
-	n, err := c.ReadInto(buf)
-	return buf[:n], err
+	room := c.newestLength()
+	for {
+		buf := make([]byte, room)
+		n, err := c.readSlow(buf, -1)
+		if errors.Is(err, ErrSize) && room < c.Size() {
+			room = c.Size() // it grew meanwhile
+			continue
+		}
+		return buf[:n], c.fail("read", err)
+	}
 }
 
 // ReadInto copies the newest value to dst and returns its length. It returns [ErrSize]
@@ -268,12 +276,15 @@ func (c *BytesConsumer) Next(ctx context.Context) (u Update[[]byte], err error) 
 	return u, nil
 }
 
-// NextInto is Next that copies the value to dst and returns its length.
-func (c *BytesConsumer) NextInto(ctx context.Context, dst []byte) (int, error) {
+// NextInto is Next that copies the value to dst; its length is the Info's Size.
+func (c *BytesConsumer) NextInto(ctx context.Context, dst []byte) (Info, error) {
 	if err := c.Wait(ctx); err != nil {
-		return 0, err
+		return Info{}, err
 	}
-	return c.ReadInto(dst)
+	if _, err := c.ReadInto(dst); err != nil {
+		return Info{}, err
+	}
+	return c.Info(), nil
 }
 
 // Updates returns an iterator over new values: see [Consumer.Updates].

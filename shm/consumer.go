@@ -174,6 +174,9 @@ func (c *consumer) Type() Type { return c.seg.geo.typ }
 // Size returns the topic's capacity in bytes (TISM: allocated_data_size).
 func (c *consumer) Size() int { return c.seg.geo.capacity }
 
+// Buffers returns the topic's number of buffers.
+func (c *consumer) Buffers() int { return c.seg.geo.buffers }
+
 // CanWrite reports whether the handle has a slot: without one (a file that it may
 // only read, or [ReadOnly]) it holds no guards and waits by looking every few
 // milliseconds.
@@ -260,6 +263,14 @@ func (c *consumer) unreadable() error {
 		return ErrTorn
 	}
 	return fmt.Errorf("%w: ask the topic's owner for write permission, or for a topic with more buffers", ErrOverrun)
+}
+
+// newestLength is how long the newest value is about to be found: a guess.
+func (c *consumer) newestLength() int {
+	if b := c.bufs[c.words.latest.Load()&15]; b != nil {
+		return int(min(b.length, uint32(c.seg.geo.capacity)))
+	}
+	return 0
 }
 
 // tryCopy copies the newest value if nobody writes to its buffer meanwhile.
@@ -492,7 +503,7 @@ func (c *consumer) clone(to *consumer) error {
 	if err != nil {
 		return err
 	}
-	s.path = c.seg.path
+	s.path, s.memfd = c.seg.path, c.seg.memfd
 	if err := to.init(s, c.timeout); err != nil {
 		s.close()
 		return err

@@ -174,15 +174,18 @@ func takeOver(s *segment, c config, initial []byte) (*publisher, error) {
 	}
 	s.pub.want.Store(0)
 	s.pub.sign(p.number)
-	// Who slept when the predecessor died between its store and its wake.
+	before := s.pub.state.Load()
+	s.pub.state.Store(stateOpen) // before the initial value, whose reader must not see closed after it
+	// Who waits for a publisher, and who slept when the predecessor died between its
+	// store and its wake.
 	p.ring()
 	futex.Wake(s.ctl.notify.Word(), futex.All)
 	if initial != nil {
 		if err := p.writeBytes(initial); err != nil {
+			s.pub.state.Store(before)
 			return nil, err
 		}
 	}
-	s.pub.state.Store(stateOpen)
 	// Tells those that wait for a publisher (WaitOpen).
 	return p, touchFile(s.fd)
 }

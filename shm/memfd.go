@@ -22,6 +22,7 @@ func createMem(name string, c config, geo geometry, initial []byte) (*publisher,
 	if err != nil {
 		return nil, err
 	}
+	s.memfd = true
 	p, err := takeOver(s, c, initial)
 	if err == nil {
 		err = seal(fd)
@@ -61,8 +62,9 @@ func openDescriptor(f *os.File, c config, want Type) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.memfd = isMemFile(fd)
 	info, err := statFD(fd)
-	if err == nil && info.links == 0 && !isMemFile(fd) {
+	if err == nil && info.links == 0 && !s.memfd {
 		err = fmt.Errorf("%w: neither a sealed memfd nor a file with a name", ErrNotTopic)
 	}
 	if err == nil {

@@ -311,6 +311,9 @@ func (p *publisher) Type() Type { return p.seg.geo.typ }
 // value can have.
 func (p *publisher) Size() int { return p.seg.geo.capacity }
 
+// Buffers returns the topic's number of buffers.
+func (p *publisher) Buffers() int { return p.seg.geo.buffers }
+
 // TotalWrites returns how many values this publisher has published, the initial
 // one included.
 func (p *publisher) TotalWrites() uint64 {

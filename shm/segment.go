@@ -23,7 +23,8 @@ const (
 // duplicates would share their locks.
 type segment struct {
 	name   string
-	path   string // "" for a memfd
+	path   string // "" if it was opened by a descriptor
+	memfd  bool
 	fd     int
 	mem    []byte
 	access access
@@ -132,7 +133,7 @@ func (s *segment) close() {
 // named reports whether the topic's name still leads to this file.
 func (s *segment) named() bool {
 	if s.path == "" {
-		return true // a memfd has none to lose
+		return true // nothing is known of a name
 	}
 	info, err := statPath(s.path)
 	return err == nil && info.identity == s.id
@@ -141,7 +142,7 @@ func (s *segment) named() bool {
 // unlinked reports whether the file's name was removed. (systemd does that at
 // logout, see Dir.)
 func (s *segment) unlinked() bool {
-	if s.path == "" {
+	if s.memfd {
 		return false
 	}
 	info, err := statFD(s.fd)
@@ -215,7 +216,7 @@ func (s *segment) attach() (int, error) {
 		if !ok {
 			continue
 		}
-		s.slots[i].Clear()
+		s.clear(i)
 		s.slots[i].User[userPID].Store(uint32(os.Getpid()))
 		putCommand(s.slots[i].User[userCommand:userCommand+4], command())
 		s.raiseHi(uint32(i) + 1)
@@ -236,9 +237,16 @@ func (s *segment) raiseHi(n uint32) {
 }
 
 // detach gives the slot back; the byte goes with the descriptor.
-func (s *segment) detach(i int) {
+func (s *segment) detach(i int) { s.clear(i) }
+
+// clear empties a slot, of this consumer or of a dead one before it, and tells a
+// publisher that may wait for it.
+func (s *segment) clear(i int) {
+	pinned := s.slots[i].User[userPins].Load() != 0
 	s.slots[i].Clear()
-	s.ringFreed()
+	if pinned {
+		s.ringFreed()
+	}
 }
 
 // ringFreed tells a publisher that waits for a buffer that a pin is gone. Pairs with

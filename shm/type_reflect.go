@@ -147,17 +147,24 @@ func snake(s string) string {
 	var b strings.Builder
 	runes := []rune(s)
 	for i, r := range runes {
-		if unicode.IsUpper(r) && i > 0 && runes[i-1] != '_' {
-			after := !unicode.IsUpper(runes[i-1])
-			before := i+1 < len(runes) && unicode.IsLower(runes[i+1])
+		if !isCapital(r) {
+			b.WriteRune(r)
+			continue
+		}
+		if i > 0 && runes[i-1] != '_' {
+			after := !isCapital(runes[i-1])
+			before := i+1 < len(runes) && runes[i+1] >= 'a' && runes[i+1] <= 'z'
 			if after || before {
 				b.WriteByte('_')
 			}
 		}
-		b.WriteRune(unicode.ToLower(r))
+		b.WriteRune(r - 'A' + 'a')
 	}
 	return b.String()
 }
+
+// isCapital knows the letters that every language's implementation does.
+func isCapital(r rune) bool { return r >= 'A' && r <= 'Z' }
 
 // typeName is what people see: without the package, one word.
 func typeName(t reflect.Type) string {

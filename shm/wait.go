@@ -57,10 +57,12 @@ func (c *consumer) news() (bool, error) {
 	if err := c.usable(); err != nil {
 		return true, err
 	}
+	// In this order: the last value may come, and the end, between two loads.
+	closed := c.words.state.Load() == stateClosed
 	if c.HasChanged() {
 		return true, nil
 	}
-	if c.words.state.Load() == stateClosed {
+	if closed {
 		return true, ErrClosed
 	}
 	return false, nil
@@ -116,8 +118,7 @@ func (c *consumer) waitPublisher(ctx context.Context) error {
 		if c.deserted() {
 			return ErrReplaced
 		}
-		// A takeover rings. It ends with its store of state, after the ring, so
-		// the last step of it may be found a slice later.
+		// A takeover rings after its store of state.
 		if err := c.seg.ctl.notify.Sleep(&limit, armed); err != nil {
 			return err
 		}

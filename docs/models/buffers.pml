@@ -45,7 +45,7 @@
 /* Shared memory. */
 byte latest = 1 << 2;                   /* version<<2 | index: version 1 is in buffer 0 */
 byte notify = 2;                        /* ring<<1 | someone waits */
-byte freed;                             /* rung for a publisher that wants a buffer */
+bool freed_changed = true;              /* freed is not what the publisher loaded: a ring went by */
 bool want;
 byte pins[READERS];                     /* bit per buffer */
 byte bseq[BUFFERS];                     /* version<<1 | writing */
@@ -139,27 +139,21 @@ inline nobody_views(b) {
 inline publish() {
     scan_and_pick();
     if :: j != NONE -> goto write :: else fi;
-none:
-#ifndef MUT_NO_REAP
-    reap(0);
-    reap(1);
-#endif
-    scan_and_pick();
-    if :: j != NONE -> goto write :: else fi;
 #ifndef MUT_NO_WANT
     want = true;                        /* Publish: store want=1 */
 #endif
+none:
 #ifndef MUT_DOORBELL_AFTER_SCAN
-    doorbell = freed;                   /* Publish: load freed, before the scan */
+    freed_changed = false;              /* Publish: load freed, before the scan */
 #endif
-#ifndef MUT_NO_SCAN_AFTER_WANT
+    reap(0);
+    reap(1);
     scan_and_pick();
-    if :: j != NONE -> goto write :: else fi;
-#endif
+    if :: j != NONE -> goto found :: else fi;
 #ifdef MUT_DOORBELL_AFTER_SCAN
-    doorbell = freed;
+    freed_changed = false;
 #endif
-    atomic {                            /* Publish: futex_wait(freed, doorbell, slice) */
+    atomic {                            /* Publish: futex_wait(freed, f, slice) */
 #ifdef MUT_SLEEP_ON_PINS
         /* The form before `freed`: sleep on one pins word that is in the way. */
         if
@@ -169,7 +163,7 @@ none:
         fi
 #else
         if
-        :: freed == doorbell -> on_buffer = true
+        :: !freed_changed -> on_buffer = true
         :: else
         fi
 #endif
@@ -181,11 +175,12 @@ none:
     :: atomic { impatient -> impatient = false; on_buffer = false; want = false; goto given_up }
 #endif
     fi;
+found:
+    atomic { want = false; freed_changed = true };      /* Publish: store want=0 */
 write:
 #ifndef MUT_NO_ODD
     bseq[j] = v << 1 | 1;               /* Publish: store bseq odd */
 #endif
-    doorbell = 0;
     atomic { nobody_views(j); word0[j] = v };   /* Publish: copy, one word */
     atomic { nobody_views(j); word1[j] = v };   /* Publish: copy, the other */
     bseq[j] = v << 1;                   /* Publish: store bseq even */
@@ -194,15 +189,11 @@ write:
     if
     :: waits -> d_step { waits = 0; on_notify[0] = false; on_notify[1] = false }  /* wake all */
     :: else
-    fi;
-    if
-    :: want -> want = false             /* Publish: store want=0 (its own word) */
-    :: else
     fi
 }
 
 proctype Publisher() {
-    byte v = 1, ring = 1, newest, held, j, doorbell, me = PUBLISHER;
+    byte v = 1, ring = 1, newest, held, j, me = PUBLISHER;
     bit waits;
 #ifdef DEADLINE
     bool impatient = true;
@@ -227,7 +218,7 @@ published:  skip
 
 #ifdef SUCCESSOR
 proctype Successor() {
-    byte v, ring, newest, held, j, doorbell, me = SUCCEEDER;
+    byte v, ring, newest, held, j, me = SUCCEEDER;
     bit waits;
 #ifdef DEADLINE
     bool impatient = false;
@@ -261,7 +252,7 @@ inline unpin() {
 #ifdef MUT_SLEEP_ON_PINS
         d_step { if :: slept_on == me -> on_buffer = false :: else fi }
 #else
-        freed++;                        /* Release: add 1 to freed */
+        freed_changed = true;           /* Release: add 1 to freed */
         on_buffer = false               /* Release: wake(freed) */
 #endif
 #endif
@@ -327,7 +318,8 @@ view:       l = latest;                                 /* View: load latest */
             atomic {                                    /* View: load latest again */
                 l = latest;
                 if
-                :: INDEX(l) == q -> viewing[me] = pins[me]
+                :: INDEX(l) == q -> viewing[me] = pins[me];
+                   assert(bseq[q] == VERSION(l) << 1)
                 :: else -> goto undo
                 fi
             };

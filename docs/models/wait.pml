@@ -169,7 +169,6 @@ proctype Successor() {
         :: retired[0] -> goto gone                  /* Create: retired, look again */
         :: else
         fi;
-        closed[0] = false;                          /* Takeover: store state=OPEN */
         v = latest[0];                              /* Takeover: load latest */
         ring = (notify[0] >> 1) + 1;                /* Takeover: load notify */
         notify[0] = ring << 1;                      /* Takeover: swap notify */
@@ -178,6 +177,7 @@ proctype Successor() {
         :: d_step { v++; ring++ }; publish(0, v, ring)
         :: true                                     /* option Resume: keep the newest value */
         fi;
+        closed[0] = false;                          /* Takeover: store state=OPEN */
         ring = NEXT_AFTER_CLOSE(ring);
         close_topic(0, ring);
 gone:   role[0] = NOBODY
@@ -299,12 +299,6 @@ again:  t = 0;
             :: atomic { notify[t] == n[t] -> notify[t] = n[t] | 1; n[t] = n[t] | 1 }
             :: atomic { else -> goto again }
             fi;
-#ifdef MUT_ANY_RECHECK_ONE_BY_ONE
-            l = latest[t];
-            if :: l != SAW(t) -> goto news :: else fi;
-            if :: closed[t] || retired[t] -> goto end_of_topic :: else fi;
-            n[t] = notify[t] | 1;                   /* a later look trusted instead of the first */
-#endif
             t++
         :: t < 2 && !(left & (1 << t)) -> t++
         :: else -> break
