@@ -51,6 +51,9 @@ func tryCreate(path, name string, c config, geo geometry, initial []byte) (*publ
 	p, err := takeOver(s, c, initial)
 	if err != nil {
 		s.close()
+		if errors.Is(err, ErrReplaced) { // by force, in the middle of it
+			err = errBusy
+		}
 		return nil, err
 	}
 	return p, nil

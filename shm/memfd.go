@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 )
 
 // createMem is create for a topic without a name.
@@ -114,11 +115,19 @@ func SendFile(conn *net.UnixConn, f *os.File) error {
 
 // ReceiveFile receives what [SendFile] sent: a file to pass to [OpenFile] and then to
 // close. It blocks as long as ctx and the connection's read deadline allow; a
-// message that carries no descriptor is an error that matches [ErrNotTopic].
+// message that carries no descriptor is an error that matches [ErrNotTopic]. When ctx
+// ends it, the connection is left without a read deadline.
 func ReceiveFile(ctx context.Context, conn *net.UnixConn) (*os.File, error) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(longAgo) })
-	defer stop()
+	cancelled := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = conn.SetReadDeadline(longAgo)
+		close(cancelled)
+	})
 	f, err := receiveDescriptor(conn)
+	if !stop() {
+		<-cancelled
+		_ = conn.SetReadDeadline(time.Time{})
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
