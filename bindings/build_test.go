@@ -1,0 +1,110 @@
+//go:build linux
+
+package bindings_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A toolchain builds the C programs of the tests and runs them.
+type toolchain struct {
+	name string
+	cc   string
+	args []string
+	run  string // emulator, if need be
+}
+
+var native = toolchain{name: "c", cc: "gcc", args: []string{"-O2"}}
+
+// What else the C code is built with. Those that are not installed are skipped.
+var toolchains = []toolchain{
+	{name: "c-clang", cc: "clang", args: []string{"-O2"}},
+	{name: "c-musl", cc: "musl-gcc", args: []string{"-O2", "-static"}},
+	{name: "c-sanitized", cc: "gcc", args: []string{"-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"}},
+	{name: "c-threads", cc: "clang", args: []string{"-O1", "-fsanitize=thread"}},
+	{name: "c-arm64", cc: "aarch64-linux-gnu-gcc", args: []string{"-O2", "-static"}, run: "qemu-aarch64-static"},
+	{name: "c-armhf", cc: "arm-linux-gnueabihf-gcc", args: []string{"-O2", "-static"}, run: "qemu-arm-static"},
+}
+
+// strict are the warnings that the sources must be free of.
+var strict = []string{"-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror", "-g"}
+
+var builds struct {
+	sync.Mutex
+	dir   string
+	files map[string]func() (string, error)
+}
+
+// program returns the command line that runs a program of c/tests, which it builds
+// at its first use.
+func (tc toolchain) program(t testing.TB, source string) []string {
+	t.Helper()
+	for _, tool := range []string{tc.cc, tc.run} {
+		if _, err := exec.LookPath(tool); tool != "" && err != nil {
+			t.Skipf("%s: %s is not installed", tc.name, tool)
+		}
+	}
+	sources := []string{"c/tests/" + source}
+	if source != "layout.c" {
+		sources = append(sources, "c/tism.c")
+	}
+	file, err := tc.build(tc.name+"-"+strings.TrimSuffix(source, ".c"), sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tc.run != "" {
+		return []string{tc.run, file}
+	}
+	return []string{file}
+}
+
+func (tc toolchain) build(name string, sources []string) (string, error) {
+	builds.Lock()
+	if builds.files == nil {
+		builds.files = make(map[string]func() (string, error))
+	}
+	f := builds.files[name]
+	if f == nil {
+		f = sync.OnceValues(func() (string, error) { return tc.compile(name, sources) })
+		builds.files[name] = f
+	}
+	builds.Unlock()
+	return f()
+}
+
+func (tc toolchain) compile(name string, sources []string) (string, error) {
+	dir, err := buildDir()
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, name)
+	args := append(append(append([]string{}, strict...), tc.args...), "-Ic", "-o", out)
+	args = append(append(args, sources...), "-pthread")
+	if text, err := exec.Command(tc.cc, args...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", tc.cc, strings.Join(args, " "), err, bytes.TrimSpace(text))
+	}
+	return out, nil
+}
+
+func buildDir() (string, error) {
+	builds.Lock()
+	defer builds.Unlock()
+	var err error
+	if builds.dir == "" {
+		builds.dir, err = os.MkdirTemp("", "tism-bindings-")
+	}
+	return builds.dir, err
+}
+
+func removeBuilds() {
+	if builds.dir != "" {
+		_ = os.RemoveAll(builds.dir)
+	}
+}

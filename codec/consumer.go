@@ -1,0 +1,227 @@
+package codec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/tism-go/tism/shm"
+)
+
+// A Consumer reads the values of type T that a MessagePack topic's publisher publishes.
+// In all else it is as a [shm.Consumer], and for one goroutine at a time as that is.
+// A value that does not decode is a [*DecodeError], and counts as read: [Consumer.Next]
+// goes on with the one after.
+//
+// RLock, RLockContext and View of the embedded consumer, which it does not redefine,
+// give the encoded bytes in place, to pass on without decoding.
+type Consumer[T any] struct {
+	*shm.BytesConsumer
+	m       *methods[T]
+	value   T      // of Read: it would escape if it were decoded on the stack
+	scratch []byte // for what is not decoded in place
+
+	// What is known of the names of the publisher's fields: see agree.
+	named bool   // there are some to compare
+	base  uint64 // of the publisher whose names agree
+}
+
+// Open opens a topic: see [shm.Open]. A topic that does not hold MessagePack is
+// [shm.ErrType]; T's name and the capacity are not compared. See [FieldsError] for
+// what else is.
+func Open[T any, P Value[T]](name string, opts ...shm.Option) (*Consumer[T], error) {
+	return open[T, P](shm.OpenBytes(name, opts...))
+}
+
+// WaitOpen is Open that waits as [shm.WaitOpen] does.
+func WaitOpen[T any, P Value[T]](ctx context.Context, name string, opts ...shm.Option) (*Consumer[T], error) {
+	return open[T, P](shm.WaitOpenBytes(ctx, name, opts...))
+}
+
+// OpenFile opens the topic behind a descriptor: see [shm.OpenFile].
+func OpenFile[T any, P Value[T]](f *os.File, opts ...shm.Option) (*Consumer[T], error) {
+	return open[T, P](shm.OpenFileBytes(f, opts...))
+}
+
+func open[T any, P Value[T]](c *shm.BytesConsumer, err error) (*Consumer[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	m, err := methodsOf[T, P]()
+	if err == nil {
+		err = holdsMessagePack(c.Type(), typeOf[T]())
+	}
+	if err != nil {
+		err = &shm.OpError{Op: "open", Topic: c.Name(), Err: err}
+		_ = c.Close()
+		return nil, err
+	}
+	return &Consumer[T]{BytesConsumer: c, m: m, named: m.named, base: nobody}, nil
+}
+
+func holdsMessagePack(have, want shm.Type) error {
+	if have.Kind == shm.MessagePack {
+		return nil
+	}
+	want.Size = have.Size
+	return &shm.TypeError{Topic: have, Want: want, Hint: "open it with shm.Open or shm.OpenBytes\n"}
+}
+
+// Clone opens the topic again, for use by another goroutine: see [shm.Consumer.Clone].
+func (c *Consumer[T]) Clone() (*Consumer[T], error) {
+	b, err := c.BytesConsumer.Clone()
+	if err != nil {
+		return nil, err
+	}
+	return &Consumer[T]{BytesConsumer: b, m: c.m, named: c.named, base: c.base}, nil
+}
+
+// Read returns the newest value: see [shm.Consumer.Read].
+func (c *Consumer[T]) Read() (v T, err error) {
+	err = c.ReadInto(&c.value)
+	v = c.value
+	var zero T
+	c.value = zero // what v points to is the caller's
+	return v, err
+}
+
+// ReadInto decodes the newest value into *v, whose memory it uses again as far as T
+// allows (see [Resetter]). If it returns an error *v is zero.
+func (c *Consumer[T]) ReadInto(v *T) error {
+	if v == nil {
+		return c.fail("read", shm.ErrNil)
+	}
+	if err := c.read(v); err != nil {
+		var zero T
+		*v = zero
+		return named("read", err)
+	}
+	return nil
+}
+
+// ReadChange returns the newest value if this handle has not read it yet, and false if
+// it has.
+func (c *Consumer[T]) ReadChange() (v T, changed bool, err error) {
+	if !c.HasChanged() {
+		return v, false, c.usable()
+	}
+	v, err = c.Read()
+	return v, err == nil, err
+}
+
+// usable says why nothing can be read at all.
+func (c *Consumer[T]) usable() error {
+	_, err := c.TotalWrites()
+	if errors.Is(err, shm.ErrHandle) || errors.Is(err, shm.ErrReplaced) {
+		return err
+	}
+	return nil
+}
+
+// Next sleeps until there is a new value and reads it: see [shm.Consumer.Next].
+func (c *Consumer[T]) Next(ctx context.Context) (u shm.Update[T], err error) {
+	if err := c.Wait(ctx); err != nil {
+		return u, err
+	}
+	if u.Value, err = c.Read(); err != nil {
+		return u, err
+	}
+	u.Info = c.Info()
+	return u, nil
+}
+
+// NextInto is Next that decodes as [Consumer.ReadInto] does.
+func (c *Consumer[T]) NextInto(ctx context.Context, v *T) (shm.Info, error) {
+	if err := c.Wait(ctx); err != nil {
+		return shm.Info{}, err
+	}
+	if err := c.ReadInto(v); err != nil {
+		return shm.Info{}, err
+	}
+	return c.Info(), nil
+}
+
+// NextTimeout is Next that waits for at most d and returns [shm.ErrTimeout] then.
+func (c *Consumer[T]) NextTimeout(d time.Duration) (shm.Update[T], error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	u, err := c.Next(ctx)
+	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, shm.ErrTimeout) {
+		err = c.fail("wait for", fmt.Errorf("%w after %v: %w", shm.ErrTimeout, d, errors.Unwrap(err)))
+	}
+	return u, err
+}
+
+// Updates returns an iterator that calls [Consumer.Next] again and again. It ends after
+// the first error, which it yields with a zero Update.
+func (c *Consumer[T]) Updates(ctx context.Context) iter.Seq2[shm.Update[T], error] {
+	return func(yield func(shm.Update[T], error) bool) {
+		for {
+			u, err := c.Next(ctx)
+			if !yield(u, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// read decodes the newest value where it lies.
+func (c *Consumer[T]) read(v *T) error {
+	if c.Size() <= smallValue || !c.CanWrite() {
+		return c.readCopy(v)
+	}
+	g, err := c.RLock()
+	if errors.Is(err, shm.ErrLocked) { // by the caller, who may still read
+		return c.readCopy(v)
+	}
+	if err != nil {
+		return err
+	}
+	unlocked := false
+	defer func() {
+		if !unlocked { // T's UnmarshalMsg panicked
+			_ = g.Unlock()
+		}
+	}()
+	decodeErr := c.decode(v, g.Value())
+	unlocked = true
+	if err := g.Unlock(); err != nil {
+		return err // a lost lease: no wonder if it did not decode
+	}
+	return decodeErr
+}
+
+// readCopy is read from a copy, for a small value and a handle that cannot hold a buffer.
+func (c *Consumer[T]) readCopy(v *T) error {
+	if c.scratch == nil {
+		c.scratch = make([]byte, c.Size())
+	}
+	n, err := c.BytesConsumer.ReadInto(c.scratch)
+	if err != nil {
+		return err
+	}
+	return c.decode(v, c.scratch[:n])
+}
+
+// decode decodes the value that the handle has just noted as read.
+func (c *Consumer[T]) decode(v *T, b []byte) error {
+	base, known := c.writer()
+	err := c.m.decode(v, b)
+	if err == nil && !known {
+		err = c.agree(b, base)
+	}
+	if err == nil {
+		return nil
+	}
+	if e, ok := err.(*DecodeError); ok {
+		e.Number = c.Info().Number
+	}
+	return c.fail("read", err)
+}
+
+func (c *Consumer[T]) fail(op string, err error) error {
+	return &shm.OpError{Op: op, Topic: c.Name(), Err: err}
+}
