@@ -87,7 +87,7 @@ func (p *Publisher[T]) WriteAt(v T, t shm.Time) error {
 	p.value = v
 	err := p.write(&p.value, t)
 	var zero T
-	_ = zero // what v points to is the caller's
+	p.value = zero // what v points to is the caller's
 	return err
 }
 

@@ -122,6 +122,9 @@ func cut(a *actor) {
 // A topic that somebody cuts short is an error to whom asks for that, and handles on it
 // can be closed.
 func TestTruncated(t *testing.T) {
+	if os.Getenv("TISM_EXEC_PREFIX") != "" {
+		t.Skip("qemu-user does not tell the address of a SIGBUS, which CatchFault goes by")
+	}
 	for _, buffers := range []int{1, 4} {
 		t.Run(fmt.Sprint("buffers=", buffers), func(t *testing.T) {
 			c := spawn(t, "cut", t.TempDir(), buffers)
