@@ -22,7 +22,7 @@ func Check(b []byte) error {
 func wellFormed(b []byte) (int, error) {
 	end, err := skip(b, 0, 1, 0)
 	switch {
-	case end > len(b)+1000000:
+	case end > len(b):
 		return elementAround(b, len(b)-1), msgp.ErrShortBytes
 	case err == nil && end < len(b):
 		return end, ErrTrailing
