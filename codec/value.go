@@ -67,7 +67,7 @@ func methodsOf[T any, P Value[T]]() (*methods[T], error) {
 		size:      func(v *T) int { return P(v).Msgsize() },
 		reset:     resetOf[T](),
 		named:     n.named,
-		check:     n.claims && !limited[T]() || narrow,
+		check:     n.endless || n.claims && !limited[T]() || narrow,
 	}, nil
 }
 

@@ -523,7 +523,8 @@ func (c *consumer) Close() error {
 		return c.fail("close", ErrLocked)
 	}
 	if c.slot != nil {
-		c.seg.detach(c.index)
+		// A segment that was cut short must close as well; nobody is left to tell.
+		_ = CatchFault(func() error { c.seg.detach(c.index); return nil })
 	}
 	c.words, c.bufs = deadWords, [16]*buffer{}
 	c.seen = latestNone

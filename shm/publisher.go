@@ -2,6 +2,7 @@ package shm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"os"
@@ -362,11 +363,16 @@ func (p *publisher) shut(remove bool) error {
 	case p.next >= 0:
 		return ErrLocked
 	}
-	p.words.state.Store(stateClosed)
-	p.ring()
-	var err error
-	if remove {
-		err = p.remove()
+	err := CatchFault(func() error {
+		p.words.state.Store(stateClosed)
+		p.ring()
+		if remove {
+			return p.remove()
+		}
+		return nil
+	})
+	if errors.Is(err, ErrFault) {
+		err = nil // a segment that was cut short must close as well; nobody is left to tell
 	}
 	p.words, p.bufs = deadWords, [16]*buffer{}
 	p.seg.close()

@@ -935,6 +935,21 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+// A value too large for the stack is copied from and to where the caller has it.
+func TestNoAllocationsOfLargeValues(t *testing.T) {
+	type large struct{ A [1 << 17]uint64 }
+	dir, v := t.TempDir(), new(large)
+	p := create(t, dir, *v)
+	c := open[large](t, dir)
+	if a := testing.AllocsPerRun(20, func() {
+		must(t, p.WriteFrom(v))
+		must(t, c.ReadInto(v))
+		must(t, c.View(func(v *large) { must(t, p.Update(func(w *large) { w.A[0]++ })) }))
+	}); a != 0 {
+		t.Errorf("%v allocations", a)
+	}
+}
+
 func TestNow(t *testing.T) {
 	before := shm.Now()
 	if d := before.Sub(shm.TimeOf(time.Now())); d > time.Second || d < -time.Second {

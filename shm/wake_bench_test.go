@@ -202,7 +202,7 @@ func benchRoundTrip(b *testing.B, here, there int) {
 			_ = unix.SchedSetaffinity(tid, &before)
 		}
 	}()
-	dir := b.TempDir()
+	dir := benchDir(b)
 	ping, err := shm.Create("ping", b64{}, shm.InDir(dir))
 	if err != nil {
 		b.Fatal(err)
@@ -249,7 +249,7 @@ func benchRoundTrip(b *testing.B, here, there int) {
 func BenchmarkPublishWaiting(b *testing.B) {
 	for _, n := range []int{0, 1, 8} {
 		b.Run(fmt.Sprintf("consumers=%d", n), func(b *testing.B) {
-			dir := b.TempDir()
+			dir := benchDir(b)
 			p, err := shm.Create("topic", b64{}, shm.InDir(dir))
 			if err != nil {
 				b.Fatal(err)
@@ -305,7 +305,7 @@ func BenchmarkContended(b *testing.B) {
 }
 
 func benchContended(b *testing.B, buffers int, read func(*shm.Consumer[b64]) error) {
-	dir := b.TempDir()
+	dir := benchDir(b)
 	p, err := shm.Create("topic", b64{}, shm.InDir(dir), shm.Buffers(buffers))
 	if err != nil {
 		b.Fatal(err)

@@ -126,11 +126,9 @@ func valueBytes[T any](v *T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(v)), unsafe.Sizeof(*v))
 }
 
-// sizeOf returns the size of a T in bytes.
-func sizeOf[T any]() int {
-	var v T
-	return int(unsafe.Sizeof(v))
-}
+// sizeOf returns the size of a T in bytes. Nothing is dereferenced: the operand of Sizeof
+// is not evaluated. (A variable in its place would be allocated each time if T is large.)
+func sizeOf[T any]() int { return int(unsafe.Sizeof(*(*T)(nil))) }
 
 // as returns a buffer's payload as a T. The payload is 64-byte aligned and at
 // least as large as a T (checked when the handle was made).
