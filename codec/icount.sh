@@ -41,7 +41,7 @@ C
 # instructions EMULATOR BINARY NAME TIMES
 instructions() {
 	GOMAXPROCS=1 GOGC=off "$1" -plugin "$tmp/count.so" "$2" -test.run='^$' \
-		-test.bench="^BenchmarkRoundTrip/$3\$" -test.benchtime="$4x" 2>&1 | awk '/^counted/ { print $2 }'
+		-test.bench="^BenchmarkRoundTrip\$/^${3//\//\$/^}\$" -test.benchtime="$4x" 2>&1 | awk '/^counted/ { print $2 }'
 }
 
 for target in arm64:"${QEMU_ARM64:-qemu-aarch64}" arm:"${QEMU_ARM:-qemu-arm}"; do

@@ -159,7 +159,22 @@ func (c *consumer) TotalWrites() (uint64, error) {
 		}
 		runtime.Gosched()
 	}
-	return 0, c.fail("read", c.unreadable())
+	n, err := c.heldWrites()
+	return n, c.fail("read", err)
+}
+
+// heldWrites is TotalWrites while the newest value is kept from changing, where looking
+// without that has failed.
+func (c *consumer) heldWrites() (uint64, error) {
+	if c.slot == nil || c.guarded != nil {
+		return 0, c.unreadable()
+	}
+	b, l, err := c.acquire(context.Background(), c.timeout)
+	if err != nil {
+		return 0, err
+	}
+	number, base := b.number, c.words.base()
+	return number - min(base, number), c.release(l)
 }
 
 // Name returns the topic's name.
