@@ -82,6 +82,7 @@ func stepOperation(name, dir string, seq uint64) (func(), error) {
 func TestKilledPublisherAtEveryInstruction(t *testing.T) {
 	for _, n := range []int{1, 2, 4} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
 			needStepping(t)
 			dir := t.TempDir()
 			must(t, create(t, dir, at(0), shm.Buffers(n)).Close())
@@ -113,6 +114,7 @@ func TestKilledPublisherAtEveryInstruction(t *testing.T) {
 func TestKilledConsumerAtEveryInstruction(t *testing.T) {
 	for _, n := range []int{1, 2, 4} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
 			needStepping(t)
 			dir := t.TempDir()
 			p := create(t, dir, at(0), shm.Buffers(n), shm.Slots(1))
@@ -170,21 +172,23 @@ func stepAndKill(t *testing.T, spec string, k int) bool {
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{"step"}, &syscall.ProcAttr{
 		Env:   append(os.Environ(), stepEnv+"="+spec, "GODEBUG=asyncpreemptoff=1", "GOGC=off"),
 		Files: []uintptr{in.r.Fd(), out.w.Fd(), 2},
+		Sys:   &syscall.SysProcAttr{Ptrace: true},
 	})
-	must(t, err)
+	if err != nil {
+		t.Skipf("ptrace: %v", err)
+	}
+	defer reap(t, pid)
+	waitStop(t, pid) // at its first instruction
+	hideVDSO(t, pid)
+	must(t, syscall.PtraceDetach(pid))
 	must(t, out.w.Close())
 	must(t, in.r.Close())
 	defer in.w.Close()
 	defer out.r.Close()
-	defer reap(t, pid)
 	if b := readByte(t, out.r); b != 'r' {
 		t.Fatalf("the child says %q, not that it is ready", b)
 	}
-	if err := unix.PtraceSeize(pid); err != nil {
-		t.Skipf("ptrace: %v", err)
-	}
-	must(t, unix.PtraceInterrupt(pid))
-	signal := waitStop(t, pid)
+	signal := stopThreads(t, pid)
 	_, err = in.w.Write([]byte{'g'})
 	must(t, err)
 	for range k {
@@ -197,15 +201,37 @@ func stepAndKill(t *testing.T, spec string, k int) bool {
 	return n > 0
 }
 
-// reap kills the child and takes its exit status.
+// stopThreads stops every thread of the child and returns the signal that the main one is to
+// get. Only that one will be stepped: to the others it would seem to hog its CPU, and the
+// runtime's monitor would have its goroutine rescheduled in the middle of the operation.
+func stopThreads(t *testing.T, pid int) (signal int) {
+	t.Helper()
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	must(t, err)
+	for _, task := range tasks {
+		tid, err := strconv.Atoi(task.Name())
+		must(t, err)
+		must(t, unix.PtraceSeize(tid))
+		must(t, unix.PtraceInterrupt(tid))
+		if s := waitStop(t, tid); tid == pid {
+			signal = s
+		}
+	}
+	return signal
+}
+
+// reap kills the child and takes its exit status, and those of its traced threads: before them
+// it has none. They are all that this thread has to wait for.
 func reap(t *testing.T, pid int) {
 	t.Helper()
 	must(t, syscall.Kill(pid, syscall.SIGKILL))
 	for {
 		var ws unix.WaitStatus
-		if _, err := unix.Wait4(pid, &ws, unix.WALL, nil); err != nil && err != unix.EINTR {
+		ended, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD, nil)
+		if err != nil && err != unix.EINTR {
 			t.Fatalf("waiting for the child: %v", err)
-		} else if err == nil && (ws.Signaled() || ws.Exited()) {
+		}
+		if err == nil && ended == pid && (ws.Signaled() || ws.Exited()) {
 			return
 		}
 	}
