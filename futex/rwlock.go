@@ -261,6 +261,18 @@ type Reader struct {
 	slot  *Slot
 	peers Peers
 	held  bool
+	owes  bool // a wake to the writer, since Exit
+}
+
+// Enter is the part of [Reader.TryRLock] that the compiler inlines, for hot paths. If it
+// returns false a writer may wait for this reader to go away: TryRLock or RLock must follow.
+func (r *Reader) Enter() bool {
+	if r.held {
+		return false
+	}
+	r.slot.state.Store(slotHeld) // pairs with the store of closed and the scan in Lock
+	r.held = r.word.Load()&flags == open
+	return r.held
 }
 
 // TryRLock is RLock that never waits: it reports whether the lock was open.
@@ -268,9 +280,7 @@ func (r *Reader) TryRLock() bool {
 	if r.held {
 		return false
 	}
-	r.slot.state.Store(slotHeld) // pairs with the store of closed and the scan in Lock
-	r.held = r.word.Load()&flags == open
-	if !r.held {
+	if !r.Enter() {
 		r.set(0)
 	}
 	return r.held
@@ -371,21 +381,33 @@ func (r *Reader) orphaned(phase uint32) (in bool, err error) {
 	return false, ErrTorn
 }
 
+// Exit is the part of [Reader.RUnlock] that the compiler inlines, for hot paths. If it
+// returns false there is more to do or to say: RUnlock must follow.
+func (r *Reader) Exit() bool {
+	if !r.held || r.slot.state.Load() != slotHeld {
+		return false
+	}
+	r.held = false
+	// Pairs with the store of closed and the load of the slot in drain.
+	r.slot.state.Store(0)
+	r.owes = r.word.Load()&flags == closed
+	return !r.owes
+}
+
 // RUnlock gives the lock back. It returns [ErrNotLocked] when it is not held, and
 // [ErrLeaseLost] when the slot was taken away meanwhile: what was read may have
 // been torn.
 func (r *Reader) RUnlock() error {
-	if !r.held {
-		return ErrNotLocked
-	}
-	r.held = false
-	if r.slot.state.Load() != slotHeld {
-		return ErrLeaseLost
-	}
-	// Pairs with the store of closed and the load of the slot in drain.
-	r.slot.state.Store(0)
-	if r.word.Load()&flags == closed {
+	switch {
+	case r.Exit():
+	case r.owes:
+		r.owes = false
 		Wake(&r.slot.state, All)
+	case r.held:
+		r.held = false
+		return ErrLeaseLost
+	default:
+		return ErrNotLocked
 	}
 	return nil
 }

@@ -93,7 +93,11 @@ func (p *Publisher[T]) write(v *T, t Time) error {
 	if err != nil {
 		return p.fail("write", err)
 	}
-	store(b, v)
+	if sizeOf[T]() <= smallSize {
+		*as[T](b.payload()) = *v
+	} else {
+		copyBytes(b.bytes(sizeOf[T]()), valueBytes(v))
+	}
 	p.commit(p.seg.geo.capacity, t)
 	return nil
 }
@@ -129,7 +133,7 @@ func (p *Publisher[T]) lock(ctx context.Context, d time.Duration, keep bool) (Wr
 	if err != nil {
 		return WriteGuard[T]{}, p.fail("lock", err)
 	}
-	return WriteGuard[T]{p, as[T](b), p.lease}, nil
+	return WriteGuard[T]{p, as[T](b.payload()), p.lease}, nil
 }
 
 // Update calls f with a copy of the newest value (with one buffer: the value
@@ -157,7 +161,7 @@ func (p *Publisher[T]) Read() (v T, err error) {
 	if err != nil {
 		return v, p.fail("read", err)
 	}
-	load(&v, b)
+	copyBytes(valueBytes(&v), b.bytes(sizeOf[T]()))
 	return v, nil
 }
 
@@ -167,7 +171,7 @@ func (p *Publisher[T]) View(f func(*T)) error {
 	if err != nil {
 		return p.fail("read", err)
 	}
-	f(as[T](b))
+	f(as[T](b.payload()))
 	return nil
 }
 
