@@ -175,7 +175,9 @@ func (w *Writer) Lock(ctx context.Context, d time.Duration) error {
 			break
 		}
 	}
-	w.word.Store(w.phase | writing)
+	// Nothing is loaded after it that a reader answers to: no fence. A writer that dies has
+	// made its stores in this order.
+	storeRelease(w.word, w.phase|writing)
 	w.inside = true
 	return nil
 }

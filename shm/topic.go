@@ -86,19 +86,33 @@ func (p *Publisher[T]) WriteAt(v T, t Time) error { return p.write(&v, t) }
 func (p *Publisher[T]) WriteFromAt(v *T, t Time) error { return p.write(v, t) }
 
 func (p *Publisher[T]) write(v *T, t Time) error {
-	if v == nil {
-		return p.fail("write", ErrNil)
-	}
-	b, err := p.begin(context.Background(), p.timeout)
-	if err != nil {
-		return p.fail("write", err)
+	b := p.tryBegin()
+	if b == nil || v == nil {
+		return p.writeSlow(v, t, b)
 	}
 	if sizeOf[T]() <= smallSize {
 		*as[T](b.payload()) = *v
 	} else {
-		copyBytes(b.bytes(sizeOf[T]()), valueBytes(v))
+		store(b, v)
 	}
-	p.commit(p.seg.geo.capacity, t)
+	p.commit(sizeOf[T](), t)
+	return nil
+}
+
+// writeSlow is write where no buffer is free right now, or v is nil.
+func (p *Publisher[T]) writeSlow(v *T, t Time, b *buffer) error {
+	if v == nil {
+		if b != nil {
+			p.abandon()
+		}
+		return p.fail("write", ErrNil)
+	}
+	b, err := p.beginSlow(context.Background(), p.timeout)
+	if err != nil {
+		return p.fail("write", err)
+	}
+	store(b, v)
+	p.commit(sizeOf[T](), t)
 	return nil
 }
 

@@ -145,6 +145,15 @@ func as[T any](p *payload) *T { return (*T)(unsafe.Pointer(p)) }
 // larger ones the compiler's REP MOVS is up to five times slower than memmove.
 const smallSize = 1024
 
+// store copies a T into a buffer. Hot paths inline the first half themselves.
+func store[T any](b *buffer, v *T) {
+	if sizeOf[T]() <= smallSize {
+		*as[T](b.payload()) = *v
+	} else {
+		copyBytes(b.bytes(sizeOf[T]()), valueBytes(v))
+	}
+}
+
 // copyBytes copies in chunks, because from 1 MiB on Go's memmove bypasses the cache on
 // amd64, which costs the copy half its speed and its reader a miss for each line.
 func copyBytes(dst, src []byte) {

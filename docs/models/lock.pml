@@ -307,6 +307,10 @@ again:      atomic {                                    /* RLock: load W */
                 :: else -> p = PHASE(w); w = 0
                 fi
             };
+            if
+            :: p = 0; goto give_up                      /* TryRLock: store slot=0, wake */
+            :: true
+            fi;
             store_wait();                               /* RLock: store slot=WAIT|p */
 #ifndef MUT_NO_WAKE_WHEN_WAIT
             wake_writer();
