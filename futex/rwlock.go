@@ -136,10 +136,10 @@ type Writer struct {
 	word    *atomic.Uint32
 	slots   []Slot
 	peers   Peers
-	phase   uint32 // in place, that is shifted by two
-	inside  bool   // word says writing
-	torn    bool   // what is inside may be half written
-	aborted bool   // the last Lock gave up in this phase
+	phase   uint32    // in place, that is shifted by two
+	inside  bool      // word says writing
+	torn    bool      // what is inside may be half written
+	aborted time.Time // when the last Lock gave up, if that was in this phase
 }
 
 // Torn reports whether the value may be half written: the previous writer died
@@ -161,8 +161,14 @@ func (w *Writer) Lock(ctx context.Context, d time.Duration) error {
 		}
 		return nil // nobody is inside: the dead writer had seen to that
 	}
-	if w.aborted {
-		w.letIn()
+	if !w.aborted.IsZero() {
+		start := time.Now()
+		if err := w.letIn(ctx, d); err != nil {
+			return err
+		}
+		if d >= 0 {
+			d = max(0, d-time.Since(start))
+		}
 	}
 	// Pairs with the store of slotHeld and the load of word in RLock: either the
 	// reader sees closed, or its slot is seen below.
@@ -200,7 +206,7 @@ func (w *Writer) drain(ctx context.Context, d time.Duration, i int) error {
 			// Pairs with the wakes in RUnlock and wherever a reader changes its slot.
 			if err := limit.Wait(&slot.state, s); err != nil {
 				w.reopen()
-				w.aborted = true
+				w.aborted = time.Now()
 				return &BlockedError{Slot: i, Err: err}
 			}
 		}
@@ -215,19 +221,31 @@ func (w *Writer) reopen() {
 	Wake(w.word, All)
 }
 
-// letIn gives the readers that wait on the phase of an aborted Lock one slice to
-// get in before it closes again: a writer that retries must not starve them.
-func (w *Writer) letIn() {
-	w.aborted = false
-	limit := Within(context.Background(), firstSlice)
+// letIn gives the readers that wait on the phase of an aborted Lock one slice since then to
+// get in before it closes again: a writer that retries must not starve them. It gives up
+// where the caller has less time than that.
+func (w *Writer) letIn(ctx context.Context, d time.Duration) error {
+	slice := max(0, firstSlice-time.Since(w.aborted))
+	short := d >= 0 && d < slice
+	if short {
+		slice = d
+	}
+	limit := Within(ctx, slice)
 	defer limit.Stop()
 	for i := range w.slots[:w.used()] {
 		for s := w.phase | slotWaits; w.slots[i].state.Load() == s; {
-			if limit.Wait(&w.slots[i].state, s) != nil {
-				return
+			err := limit.Wait(&w.slots[i].state, s)
+			if err != nil && (short || err != ErrTimeout) {
+				return &BlockedError{Slot: i, Err: err}
+			}
+			if err != nil {
+				w.aborted = time.Time{}
+				return nil
 			}
 		}
 	}
+	w.aborted = time.Time{}
+	return nil
 }
 
 // Unlock lets readers in, those that waited first. It returns [ErrNotLocked]

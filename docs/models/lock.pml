@@ -226,6 +226,7 @@ let_in:     i = 0;                                      /* letIn: one slice for 
                 if
                 :: !on_slot
                 :: atomic { on_slot -> on_slot = 0; break }     /* the slice is over */
+                :: atomic { limited && on_slot -> on_slot = 0; i = 0; goto next }   /* the deadline comes first */
                 fi
             :: i < READERS && slot[i] != (phase << 2 | WAIT) -> i++
             :: else -> break
