@@ -88,13 +88,13 @@ func (t Type) String() string {
 	}
 	fmt.Fprintf(&b, "%s %s %d\n", t.Kind, name, t.Size)
 	for _, f := range t.Fields {
-		fmt.Fprintf(&b, "%s %s @%d\n", f.Name, f.typeText(), f.Offset)
+		fmt.Fprintf(&b, "%s %s @%d\n", f.Name, f.TypeText(), f.Offset)
 	}
 	return b.String()
 }
 
-// typeText is the field's type as the descriptor writes it.
-func (f Field) typeText() string {
+// TypeText returns the field's type as the descriptor writes it: "f32[4]".
+func (f Field) TypeText() string {
 	text := string(f.Elem)
 	packed := f.packed()
 	for i, d := range f.Dims {
@@ -298,6 +298,34 @@ func (t Type) All(payload []byte) iter.Seq2[string, any] {
 			}
 		}
 	}
+}
+
+// Len returns how many elements the field has in all: 1 for a scalar.
+func (f Field) Len() int {
+	n := 1
+	for _, d := range f.Dims {
+		n *= d.Len
+	}
+	return n
+}
+
+// Values yields the field's elements in a payload of its type, those of the last dimension
+// side by side, with the values of [Type.All]. It makes no names, which for an image cost
+// more than all else. A payload shorter than the type yields the elements that are all there.
+func (f Field) Values(payload []byte) iter.Seq[any] {
+	return func(yield func(any) bool) { f.values(payload, f.Offset, f.Dims, yield) }
+}
+
+func (f Field) values(p []byte, at int, dims []Dim, yield func(any) bool) bool {
+	if len(dims) == 0 {
+		return at+f.Elem.Size() > len(p) || yield(f.Elem.decode(p[at:]))
+	}
+	for i := range dims[0].Len {
+		if !f.values(p, at+i*dims[0].Stride, dims[1:], yield) {
+			return false
+		}
+	}
+	return true
 }
 
 func (f Field) each(p []byte, name string, at int, dims []Dim, yield func(string, any) bool) bool {

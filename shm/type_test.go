@@ -2,6 +2,7 @@ package shm_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -207,5 +208,56 @@ func check[V comparable](t *testing.T, what string, got, want V) {
 	t.Helper()
 	if got != want {
 		t.Errorf("%s = %v, want %v", what, got, want)
+	}
+}
+
+// TestFieldValues: Values are those of All, in its order, for a whole and for a short payload.
+func TestFieldValues(t *testing.T) {
+	type cell struct {
+		V [2]int16
+		T float32
+	}
+	type nested struct {
+		N     uint64
+		Cells [3]cell
+		Image [2][3]uint8
+	}
+	typ, err := shm.TypeOf[nested]()
+	must(t, err)
+	payload := make([]byte, typ.Size)
+	for i := range payload {
+		payload[i] = byte(i * 7)
+	}
+	for _, p := range [][]byte{payload, payload[:19], nil} {
+		var want, got []any
+		for _, v := range typ.All(p) {
+			want = append(want, v)
+		}
+		room := 0
+		for _, f := range typ.Fields {
+			room += f.Len()
+			for v := range f.Values(p) {
+				got = append(got, v)
+			}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("of %d bytes Values gives %v, All %v", len(p), got, want)
+		}
+		if len(p) == typ.Size && len(got) != room {
+			t.Errorf("%d values, the fields have %d", len(got), room)
+		}
+	}
+	texts := []string{}
+	for _, f := range typ.Fields {
+		texts = append(texts, f.TypeText())
+	}
+	if got, want := strings.Join(texts, " "), "u64 i16[3:8][2] f32[3:8] u8[2][3]"; got != want {
+		t.Errorf("types %q, want %q", got, want)
+	}
+	for v := range typ.Fields[1].Values(payload) {
+		if v == nil {
+			t.Error("nil")
+		}
+		break // ends it
 	}
 }

@@ -87,7 +87,7 @@ func describe(s shm.Status) description {
 func describeType(t shm.Type) *typeJSON {
 	d := &typeJSON{Kind: t.Kind, Name: t.Name, Size: t.Size}
 	for _, f := range t.Fields {
-		d.Fields = append(d.Fields, fieldJSON{f.Name, fieldType(f), f.Offset})
+		d.Fields = append(d.Fields, fieldJSON{f.Name, f.TypeText(), f.Offset})
 	}
 	return d
 }

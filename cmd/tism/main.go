@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,8 @@ const environment = `
 Environment:
   TISM_DIR    the directory of the topics (default /dev/shm)
 
+A long flag may be written with one dash: -json is --json.
+
 Exit status:
   0  done
   1  failed
@@ -41,7 +44,7 @@ func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
 func execute(args []string, stdout, stderr io.Writer) int {
 	started := false
 	root := newRoot(&started)
-	root.SetArgs(args)
+	root.SetArgs(doubleDashes(root, args))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteC()
@@ -55,6 +58,30 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
 	return 2
+}
+
+// doubleDashes lets long flags be written with one dash, as Go's own tools have them:
+// -duration is --duration. pflag alone would take it for -d with the value "uration".
+func doubleDashes(root *cobra.Command, args []string) []string {
+	cmd, _, err := root.Find(args)
+	if err != nil {
+		return args
+	}
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if arg == "--" {
+			break
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && len(name) > 1 && isLongFlag(cmd, name) {
+			out[i] = "-" + arg
+		}
+	}
+	return out
+}
+
+func isLongFlag(cmd *cobra.Command, name string) bool {
+	return cmd.Flags().Lookup(name) != nil || cmd.InheritedFlags().Lookup(name) != nil || name == "help" || name == "version"
 }
 
 func newRoot(started *bool) *cobra.Command {

@@ -196,3 +196,27 @@ func TestCompletion(t *testing.T) {
 		t.Errorf("completions of a second argument of info: %q", out)
 	}
 }
+
+// TestOneDash: a long flag may have one dash, as in Go's own tools; shorthands stay what they are.
+func TestOneDash(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"demo -duration 5s", "demo --duration 5s"},
+		{"demo -duration=5s -plain", "demo --duration=5s --plain"},
+		{"demo -d5s", "demo -d5s"},
+		{"demo -d 5s", "demo -d 5s"},
+		{"demo --duration 5s", "demo --duration 5s"},
+		{"-help", "--help"},
+		{"ls -json", "ls --json"},
+		{"ls -nonsense", "ls -nonsense"},
+		{"info -- -json", "info -- -json"},
+		{"nonsense -duration 5s", "nonsense -duration 5s"},
+	} {
+		root := newRoot(new(bool))
+		if got := strings.Join(doubleDashes(root, strings.Fields(tt.in)), " "); got != tt.want {
+			t.Errorf("%s is %s, want %s", tt.in, got, tt.want)
+		}
+	}
+	if _, errs, status := tism("demo", "-duration", "1ms"); status != 2 || !strings.Contains(errs, "--duration 1ms: at least 1s") {
+		t.Errorf("demo -duration 1ms = status %d, %s", status, errs)
+	}
+}

@@ -42,21 +42,15 @@ func structLines(t shm.Type, payload []byte) []string {
 	table.Row("OFFSET", "FIELD", "TYPE", "VALUE")
 	table.Right(0)
 	for _, f := range t.Fields {
-		table.Row(strconv.Itoa(f.Offset), f.Name, fieldType(f), arrayText(f, f.Dims, elements(f, payload)))
+		table.Row(strconv.Itoa(f.Offset), f.Name, f.TypeText(), arrayText(f, f.Dims, elements(f, payload)))
 	}
 	return table.Lines()
 }
 
-// fieldType is the field's type as the descriptor writes it.
-func fieldType(f shm.Field) string {
-	line := strings.Split(shm.Type{Fields: []shm.Field{f}}.String(), "\n")[1]
-	return strings.Split(line, " ")[1]
-}
-
 // elements returns all elements of a field, those of the last dimension side by side.
 func elements(f shm.Field, payload []byte) []any {
-	var all []any
-	for _, v := range (shm.Type{Fields: []shm.Field{f}}).All(payload) {
+	all := make([]any, 0, f.Len())
+	for v := range f.Values(payload) {
 		all = append(all, v)
 	}
 	return all
