@@ -190,18 +190,3 @@ func elementAround(b []byte, at int) int {
 		start += size
 	}
 }
-
-// hasMaps reports whether well-formed b is or holds a map.
-func hasMaps(b []byte) bool {
-	for at := 0; at < len(b); {
-		size, _, err := element(b, at)
-		if err != nil {
-			return false
-		}
-		if msgp.NextType(b[at:]) == msgp.MapType {
-			return true
-		}
-		at += size
-	}
-	return false
-}

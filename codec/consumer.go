@@ -22,11 +22,10 @@ type Consumer[T any] struct {
 	*shm.BytesConsumer
 	m       *methods[T]
 	value   T      // of Read: it would escape if it were decoded on the stack
-	scratch []byte // for what is not decoded in place
+	copies  bool   // values are not decoded in place
+	scratch []byte // for the copies
 
-	// What is known of the names of the publisher's fields: see agree.
-	named bool   // there are some to compare
-	base  uint64 // of the publisher whose names agree
+	agreement agreement // where T has names
 }
 
 // Open opens a topic: see [shm.Open]. A topic that does not hold MessagePack is
@@ -59,7 +58,11 @@ func open[T any, P Value[T]](c *shm.BytesConsumer, err error) (*Consumer[T], err
 		_ = c.Close()
 		return nil, err
 	}
-	return &Consumer[T]{BytesConsumer: c, m: m, named: m.named, base: nobody}, nil
+	return newConsumer(c, m), nil
+}
+
+func newConsumer[T any](c *shm.BytesConsumer, m *methods[T]) *Consumer[T] {
+	return &Consumer[T]{BytesConsumer: c, m: m, copies: c.Size() <= smallValue || !c.CanWrite()}
 }
 
 func holdsMessagePack(have, want shm.Type) error {
@@ -76,7 +79,9 @@ func (c *Consumer[T]) Clone() (*Consumer[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Consumer[T]{BytesConsumer: b, m: c.m, named: c.named, base: c.base}, nil
+	to := newConsumer(b, c.m)
+	to.agreement = c.agreement // whose paths are never changed, only replaced
+	return to, nil
 }
 
 // Read returns the newest value: see [shm.Consumer.Read].
@@ -105,20 +110,18 @@ func (c *Consumer[T]) ReadInto(v *T) error {
 // ReadChange returns the newest value if this handle has not read it yet, and false if
 // it has.
 func (c *Consumer[T]) ReadChange() (v T, changed bool, err error) {
-	if !c.HasChanged() {
-		return v, false, c.usable()
+	if c.HasChanged() {
+		v, err = c.Read()
+		return v, err == nil, err
 	}
-	v, err = c.Read()
-	return v, err == nil, err
-}
-
-// usable says why nothing can be read at all.
-func (c *Consumer[T]) usable() error {
-	_, err := c.TotalWrites()
-	if errors.Is(err, shm.ErrHandle) || errors.Is(err, shm.ErrReplaced) {
-		return err
+	encoded, changed, err := c.BytesConsumer.ReadChange() // why there is none, or one by now
+	if changed {
+		if err = c.decode(&v, encoded); err != nil {
+			var zero T
+			return zero, false, err
+		}
 	}
-	return nil
+	return v, changed, err
 }
 
 // Next sleeps until there is a new value and reads it: see [shm.Consumer.Next].
@@ -168,11 +171,26 @@ func (c *Consumer[T]) Updates(ctx context.Context) iter.Seq2[shm.Update[T], erro
 	}
 }
 
-// read decodes the newest value where it lies.
+// read decodes the newest value: a copy, or where it lies.
 func (c *Consumer[T]) read(v *T) error {
-	if c.Size() <= smallValue || !c.CanWrite() {
-		return c.readCopy(v)
+	if !c.copies {
+		return c.readInPlace(v)
 	}
+	return c.readCopy(v)
+}
+
+func (c *Consumer[T]) readCopy(v *T) error {
+	if c.scratch == nil {
+		c.scratch = make([]byte, c.Size())
+	}
+	n, err := c.BytesConsumer.ReadInto(c.scratch)
+	if err != nil {
+		return err
+	}
+	return c.decode(v, c.scratch[:n])
+}
+
+func (c *Consumer[T]) readInPlace(v *T) error {
 	g, err := c.RLock()
 	if errors.Is(err, shm.ErrLocked) { // by the caller, who may still read
 		return c.readCopy(v)
@@ -194,24 +212,11 @@ func (c *Consumer[T]) read(v *T) error {
 	return decodeErr
 }
 
-// readCopy is read from a copy, for a small value and a handle that cannot hold a buffer.
-func (c *Consumer[T]) readCopy(v *T) error {
-	if c.scratch == nil {
-		c.scratch = make([]byte, c.Size())
-	}
-	n, err := c.BytesConsumer.ReadInto(c.scratch)
-	if err != nil {
-		return err
-	}
-	return c.decode(v, c.scratch[:n])
-}
-
 // decode decodes the value that the handle has just noted as read.
 func (c *Consumer[T]) decode(v *T, b []byte) error {
-	base, known := c.writer()
 	err := c.m.decode(v, b)
-	if err == nil && !known {
-		err = c.agree(b, base)
+	if err == nil && !c.agreed(len(b)) {
+		err = c.agree(b)
 	}
 	if err == nil {
 		return nil

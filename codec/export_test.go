@@ -5,3 +5,6 @@ const SmallValue = smallValue
 
 // MaxDepth is for tests that need one more.
 const MaxDepth = maxDepth
+
+// MaxNames is for tests that need more.
+const MaxNames = maxNames
