@@ -22,7 +22,7 @@ type Consumer[T any] struct {
 	*shm.BytesConsumer
 	m       *methods[T]
 	value   T      // of Read: it would escape if it were decoded on the stack
-	copies  bool   // values are not decoded in place
+	copies  bool   // values are decoded from a copy: small ones, for which that costs less than holding them
 	scratch []byte // for the copies
 
 	agreement agreement // where T has names
@@ -62,7 +62,11 @@ func open[T any, P Value[T]](c *shm.BytesConsumer, err error) (*Consumer[T], err
 }
 
 func newConsumer[T any](c *shm.BytesConsumer, m *methods[T]) *Consumer[T] {
-	return &Consumer[T]{BytesConsumer: c, m: m, copies: c.Size() <= smallValue || !c.CanWrite()}
+	to := &Consumer[T]{BytesConsumer: c, m: m, copies: c.Size() <= smallValue || !c.CanWrite()}
+	if to.copies {
+		to.scratch = make([]byte, c.Size())
+	}
+	return to
 }
 
 func holdsMessagePack(have, want shm.Type) error {
@@ -99,7 +103,30 @@ func (c *Consumer[T]) ReadInto(v *T) error {
 	if v == nil {
 		return c.fail("read", shm.ErrNil)
 	}
-	if err := c.read(v); err != nil {
+	if !c.copies {
+		return c.settle(v, c.readInPlace(v))
+	}
+	n, err := c.BytesConsumer.ReadInto(c.scratch)
+	if err != nil {
+		return c.settle(v, err)
+	}
+	// This is decode, written out for a small value that is not walked.
+	b := c.scratch[:n]
+	if !c.m.plain {
+		return c.settle(v, c.decode(v, b))
+	}
+	var zero T
+	*v = zero
+	rest, err := c.m.unmarshal(v, b)
+	if err == nil && len(rest) == 0 && c.agreed(n) {
+		return nil
+	}
+	return c.settle(v, c.judge(b, c.m.explain(b, rest, err)))
+}
+
+// settle ends a read into *v.
+func (c *Consumer[T]) settle(v *T, err error) error {
+	if err != nil {
 		var zero T
 		*v = zero
 		return named("read", err)
@@ -171,29 +198,15 @@ func (c *Consumer[T]) Updates(ctx context.Context) iter.Seq2[shm.Update[T], erro
 	}
 }
 
-// read decodes the newest value: a copy, or where it lies.
-func (c *Consumer[T]) read(v *T) error {
-	if !c.copies {
-		return c.readInPlace(v)
-	}
-	return c.readCopy(v)
-}
-
-func (c *Consumer[T]) readCopy(v *T) error {
-	if c.scratch == nil {
-		c.scratch = make([]byte, c.Size())
-	}
-	n, err := c.BytesConsumer.ReadInto(c.scratch)
-	if err != nil {
-		return err
-	}
-	return c.decode(v, c.scratch[:n])
-}
-
+// readInPlace decodes the newest value where it lies.
 func (c *Consumer[T]) readInPlace(v *T) error {
 	g, err := c.RLock()
 	if errors.Is(err, shm.ErrLocked) { // by the caller, who may still read
-		return c.readCopy(v)
+		var b []byte
+		if b, err = c.BytesConsumer.Read(); err == nil {
+			err = c.decode(v, b)
+		}
+		return err
 	}
 	if err != nil {
 		return err
@@ -215,16 +228,24 @@ func (c *Consumer[T]) readInPlace(v *T) error {
 // decode decodes the value that the handle has just noted as read.
 func (c *Consumer[T]) decode(v *T, b []byte) error {
 	err := c.m.decode(v, b)
-	if err == nil && !c.agreed(len(b)) {
-		err = c.agree(b)
-	}
-	if err == nil {
+	if err == nil && c.agreed(len(b)) {
 		return nil
+	}
+	return c.judge(b, err)
+}
+
+// judge ends a decoding that has failed, or is of a value whose names are to be compared.
+func (c *Consumer[T]) judge(b []byte, err error) error {
+	if err == nil {
+		err = c.agree(b)
 	}
 	if e, ok := err.(*DecodeError); ok {
 		e.Number = c.Info().Number
 	}
-	return c.fail("read", err)
+	if err != nil {
+		err = c.fail("read", err)
+	}
+	return err
 }
 
 func (c *Consumer[T]) fail(op string, err error) error {
