@@ -35,9 +35,14 @@ func (e *Event) Ring(number uint32) {
 	// Pairs with the CAS in Arm: of a swap and a CAS one comes first. CAS first:
 	// the bit is seen here. Swap first: Arm's caller sees what was stored before it.
 	if e.word.Swap(number<<1)&waitBit != 0 {
-		Wake(&e.word, All)
+		e.wake()
 	}
 }
+
+// wake is apart so that Ring is small enough to be inlined.
+//
+//go:noinline
+func (e *Event) wake() { Wake(&e.word, All) }
 
 // RingAll rings for whoever is not the owner (a remover): it takes the next number
 // and wakes every sleeper whatever the word says.

@@ -388,3 +388,42 @@ func BenchmarkLock(b *testing.B) {
 		}
 	}
 }
+
+// TestShortLockAfterAborted: after a Lock that gave up, the next one lets the readers in that
+// wait, but not for longer than its own caller has time.
+func TestShortLockAfterAborted(t *testing.T) {
+	l, p := newLock(2)
+	inside := l.Reader(1)
+	must(t, inside.RLock(t.Context(), -1))
+	w := l.Writer()
+	shortest := time.Hour
+	for range 20 {
+		wantErr(t, "Lock beside a reader", w.Lock(t.Context(), 10*time.Millisecond), futex.ErrTimeout)
+		futex.SetWaiting(&p.slots[0]) // as a reader that was stopped while it waited
+		start := time.Now()
+		wantErr(t, "Lock without time", w.Lock(t.Context(), 0), futex.ErrTimeout)
+		shortest = min(shortest, time.Since(start))
+		if s := l.Word.Load(); s&3 != 0 {
+			t.Fatalf("the lock is left at %d", s)
+		}
+		p.slots[0].Clear()
+	}
+	// It would sleep for 10 ms every time.
+	if shortest >= 10*time.Millisecond {
+		t.Errorf("a Lock that may not wait took %v", shortest)
+	}
+	// Whoever waits has had its slice now: the writer is not held up for ever.
+	futex.SetWaiting(&p.slots[0])
+	must(t, inside.RUnlock())
+	for start := time.Now(); ; runtime.Gosched() {
+		err := w.Lock(t.Context(), 0)
+		if err == nil {
+			break
+		}
+		wantErr(t, "Lock", err, futex.ErrTimeout)
+		if time.Since(start) > patience {
+			t.Fatal("a waiting reader that was stopped holds the writer up for ever")
+		}
+	}
+	must(t, w.Unlock())
+}

@@ -136,10 +136,10 @@ type Writer struct {
 	word    *atomic.Uint32
 	slots   []Slot
 	peers   Peers
-	phase   uint32 // in place, that is shifted by two
-	inside  bool   // word says writing
-	torn    bool   // what is inside may be half written
-	aborted bool   // the last Lock gave up in this phase
+	phase   uint32    // in place, that is shifted by two
+	inside  bool      // word says writing
+	torn    bool      // what is inside may be half written
+	aborted time.Time // when the last Lock gave up, if that was in this phase
 }
 
 // Torn reports whether the value may be half written: the previous writer died
@@ -161,8 +161,14 @@ func (w *Writer) Lock(ctx context.Context, d time.Duration) error {
 		}
 		return nil // nobody is inside: the dead writer had seen to that
 	}
-	if w.aborted {
-		w.letIn()
+	if !w.aborted.IsZero() {
+		start := time.Now()
+		if err := w.letIn(ctx, d); err != nil {
+			return err
+		}
+		if d >= 0 {
+			d = max(0, d-time.Since(start))
+		}
 	}
 	// Pairs with the store of slotHeld and the load of word in RLock: either the
 	// reader sees closed, or its slot is seen below.
@@ -175,7 +181,9 @@ func (w *Writer) Lock(ctx context.Context, d time.Duration) error {
 			break
 		}
 	}
-	w.word.Store(w.phase | writing)
+	// Nothing is loaded after it that a reader answers to: no fence. A writer that dies has
+	// made its stores in this order.
+	storeRelease(w.word, w.phase|writing)
 	w.inside = true
 	return nil
 }
@@ -198,7 +206,7 @@ func (w *Writer) drain(ctx context.Context, d time.Duration, i int) error {
 			// Pairs with the wakes in RUnlock and wherever a reader changes its slot.
 			if err := limit.Wait(&slot.state, s); err != nil {
 				w.reopen()
-				w.aborted = true
+				w.aborted = time.Now()
 				return &BlockedError{Slot: i, Err: err}
 			}
 		}
@@ -213,19 +221,31 @@ func (w *Writer) reopen() {
 	Wake(w.word, All)
 }
 
-// letIn gives the readers that wait on the phase of an aborted Lock one slice to
-// get in before it closes again: a writer that retries must not starve them.
-func (w *Writer) letIn() {
-	w.aborted = false
-	limit := Within(context.Background(), firstSlice)
+// letIn gives the readers that wait on the phase of an aborted Lock one slice since then to
+// get in before it closes again: a writer that retries must not starve them. It gives up
+// where the caller has less time than that.
+func (w *Writer) letIn(ctx context.Context, d time.Duration) error {
+	slice := max(0, firstSlice-time.Since(w.aborted))
+	short := d >= 0 && d < slice
+	if short {
+		slice = d
+	}
+	limit := Within(ctx, slice)
 	defer limit.Stop()
 	for i := range w.slots[:w.used()] {
 		for s := w.phase | slotWaits; w.slots[i].state.Load() == s; {
-			if limit.Wait(&w.slots[i].state, s) != nil {
-				return
+			err := limit.Wait(&w.slots[i].state, s)
+			if err != nil && (short || err != ErrTimeout) {
+				return &BlockedError{Slot: i, Err: err}
+			}
+			if err != nil {
+				w.aborted = time.Time{}
+				return nil
 			}
 		}
 	}
+	w.aborted = time.Time{}
+	return nil
 }
 
 // Unlock lets readers in, those that waited first. It returns [ErrNotLocked]
@@ -261,6 +281,18 @@ type Reader struct {
 	slot  *Slot
 	peers Peers
 	held  bool
+	owes  bool // a wake to the writer, since Exit
+}
+
+// Enter is the part of [Reader.TryRLock] that the compiler inlines, for hot paths. If it
+// returns false a writer may wait for this reader to go away: TryRLock or RLock must follow.
+func (r *Reader) Enter() bool {
+	if r.held {
+		return false
+	}
+	r.slot.state.Store(slotHeld) // pairs with the store of closed and the scan in Lock
+	r.held = r.word.Load()&flags == open
+	return r.held
 }
 
 // TryRLock is RLock that never waits: it reports whether the lock was open.
@@ -268,9 +300,7 @@ func (r *Reader) TryRLock() bool {
 	if r.held {
 		return false
 	}
-	r.slot.state.Store(slotHeld) // pairs with the store of closed and the scan in Lock
-	r.held = r.word.Load()&flags == open
-	if !r.held {
+	if !r.Enter() {
 		r.set(0)
 	}
 	return r.held
@@ -371,21 +401,33 @@ func (r *Reader) orphaned(phase uint32) (in bool, err error) {
 	return false, ErrTorn
 }
 
+// Exit is the part of [Reader.RUnlock] that the compiler inlines, for hot paths. If it
+// returns false there is more to do or to say: RUnlock must follow.
+func (r *Reader) Exit() bool {
+	if !r.held || r.slot.state.Load() != slotHeld {
+		return false
+	}
+	r.held = false
+	// Pairs with the store of closed and the load of the slot in drain.
+	r.slot.state.Store(0)
+	r.owes = r.word.Load()&flags == closed
+	return !r.owes
+}
+
 // RUnlock gives the lock back. It returns [ErrNotLocked] when it is not held, and
 // [ErrLeaseLost] when the slot was taken away meanwhile: what was read may have
 // been torn.
 func (r *Reader) RUnlock() error {
-	if !r.held {
-		return ErrNotLocked
-	}
-	r.held = false
-	if r.slot.state.Load() != slotHeld {
-		return ErrLeaseLost
-	}
-	// Pairs with the store of closed and the load of the slot in drain.
-	r.slot.state.Store(0)
-	if r.word.Load()&flags == closed {
+	switch {
+	case r.Exit():
+	case r.owes:
+		r.owes = false
 		Wake(&r.slot.state, All)
+	case r.held:
+		r.held = false
+		return ErrLeaseLost
+	default:
+		return ErrNotLocked
 	}
 	return nil
 }

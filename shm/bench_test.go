@@ -1,8 +1,10 @@
 package shm_test
 
 import (
+	"math"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/tism-go/tism/shm"
 )
@@ -51,28 +53,50 @@ func benchTopic[T any](b *testing.B, opts ...shm.Option) (*shm.Publisher[T], *sh
 	return p, c
 }
 
+// measure runs op b.N times, in batches of about 0.1 ms, and reports the fastest too: what
+// the code costs while no neighbour disturbs it. The C programs do the same. op does
+// itself n times, so that no call through a pointer is measured.
+func measure(b *testing.B, op func(n int)) {
+	b.ResetTimer()
+	batch, lowest := 1, math.Inf(1)
+	for done := 0; done < b.N; {
+		n := min(batch, b.N-done)
+		start := time.Now()
+		op(n)
+		d := time.Since(start)
+		done += n
+		if d < 50*time.Microsecond {
+			batch *= 2
+		}
+		lowest = min(lowest, float64(d.Nanoseconds())/float64(n))
+	}
+	b.ReportMetric(lowest, "lowest-ns/op")
+}
+
 func benchRead[T any](b *testing.B) {
 	_, c := benchTopic[T](b)
-	var v T
+	v := new(T)
 	b.SetBytes(int64(c.Size()))
-	b.ResetTimer()
-	for range b.N {
-		if err := c.ReadInto(&v); err != nil {
-			b.Fatal(err)
+	measure(b, func(n int) {
+		for range n {
+			if err := c.ReadInto(v); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
+	})
 }
 
 func benchWrite[T any](b *testing.B, opts ...shm.Option) {
 	p, _ := benchTopic[T](b, opts...)
-	var v T
+	v := new(T)
 	b.SetBytes(int64(p.Size()))
-	b.ResetTimer()
-	for range b.N {
-		if err := p.WriteFrom(&v); err != nil {
-			b.Fatal(err)
+	measure(b, func(n int) {
+		for range n {
+			if err := p.WriteFrom(v); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
+	})
 }
 
 func BenchmarkRead(b *testing.B) {
@@ -95,19 +119,28 @@ func BenchmarkWrite(b *testing.B) {
 
 func benchGuard(b *testing.B, buffers int) {
 	_, c := benchTopic[b64](b, shm.Buffers(buffers))
-	b.ResetTimer()
-	for range b.N {
-		g, err := c.RLock()
-		if err != nil {
-			b.Fatal(err)
+	measure(b, func(n int) {
+		for range n {
+			g, err := c.RLock()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := g.Unlock(); err != nil {
+				b.Fatal(err)
+			}
 		}
-		if err := g.Unlock(); err != nil {
-			b.Fatal(err)
-		}
-	}
+	})
 }
 
 func BenchmarkReadGuard(b *testing.B) {
 	b.Run("1buffer", func(b *testing.B) { benchGuard(b, 1) })
 	b.Run("4buffers", func(b *testing.B) { benchGuard(b, 4) })
+}
+
+func BenchmarkNow(b *testing.B) {
+	measure(b, func(n int) {
+		for range n {
+			shm.Now()
+		}
+	})
 }

@@ -294,25 +294,14 @@ func (c *BytesConsumer) Updates(ctx context.Context) iter.Seq2[Update[[]byte], e
 
 // RLock returns a guard on the newest value, in place: see [Consumer.RLock].
 func (c *BytesConsumer) RLock() (BytesReadGuard, error) {
-	return c.rlock(context.Background(), c.timeout)
+	g, err := c.guardSlow(context.Background(), c.timeout, -1)
+	return BytesReadGuard{g, int(c.size)}, err
 }
 
 // RLockContext is RLock that waits for as long as ctx allows.
 func (c *BytesConsumer) RLockContext(ctx context.Context) (BytesReadGuard, error) {
-	return c.rlock(ctx, -1)
-}
-
-func (c *BytesConsumer) rlock(ctx context.Context, d time.Duration) (BytesReadGuard, error) {
-	b, err := c.guard(ctx, d)
-	if err == nil {
-		n := b.length
-		if int64(n) <= int64(c.seg.geo.capacity) {
-			return BytesReadGuard{c, b.bytes(int(n)), c.lease}, nil
-		}
-		_ = c.unguard(c.lease)
-		err = c.unfit(n, 0, -1)
-	}
-	return BytesReadGuard{}, c.fail("lock", err)
+	g, err := c.guardSlow(ctx, -1, -1)
+	return BytesReadGuard{g, int(c.size)}, err
 }
 
 // View calls f with the newest value in place, under a guard. f must neither change
@@ -328,28 +317,21 @@ func (c *BytesConsumer) View(f func([]byte)) error {
 			_ = g.Unlock()
 		}
 	}()
-	f(g.value)
+	f(g.Value())
 	unlocked = true
 	return g.Unlock()
 }
 
 // A BytesReadGuard keeps a value of a [BytesConsumer] in place.
 type BytesReadGuard struct {
-	c     *BytesConsumer
-	value []byte
-	lease uint32
+	readGuard
+	size int
 }
 
 // Value returns the value, which must not be written to, nor be used after Unlock.
-func (g BytesReadGuard) Value() []byte { return g.value }
-
-// Info describes the value.
-func (g BytesReadGuard) Info() Info { return g.c.Info() }
-
-// Unlock lets the value go: see [ReadGuard.Unlock].
-func (g BytesReadGuard) Unlock() error {
-	if g.c == nil {
-		return errNoGuard
+func (g BytesReadGuard) Value() []byte {
+	if g.value == nil {
+		return nil
 	}
-	return g.c.unguard(g.lease)
+	return g.value.bytes(g.size)
 }

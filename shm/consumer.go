@@ -50,12 +50,12 @@ type consumer struct {
 	bufs  [16]*buffer
 	fence copyFence
 
-	seen      uint32 // latest at the last read, latestNone before the first
 	number    uint64 // of the value read last, 0 for none
 	prev      uint64 // of the one before
 	published Time
 	sampled   Time
 	size      uint32
+	lease     lease // of the guard, or of the last one
 
 	seg     *segment
 	slot    *futex.Slot    // nil without write permission
@@ -63,15 +63,31 @@ type consumer struct {
 	pins    *atomic.Uint32 // of the slot; nil with one buffer
 	reader  *futex.Reader  // of the lock; nil with several buffers
 	timeout time.Duration
+}
 
-	guarded   *buffer // under the guard, nil for none
-	guardedAt uint32  // latest when the guard was taken
-	lease     uint32  // of that guard
+// A lease is the number of a guard, which tells it from earlier ones, and what it holds:
+//
+//	number<<5 | held<<4 | index of the buffer
+type lease uint64
+
+const (
+	leaseHeld = 1 << 4
+	leaseNext = 1 << 5
+)
+
+func (l lease) held() bool { return l&leaseHeld != 0 }
+
+// pins is what the handle's slot has pinned for its guard.
+func (l lease) pins() uint32 { return uint32(l>>4&1) << (l & 15) }
+
+// next is the lease after l, on the buffer that latest names.
+func (l lease) next(latest uint32) lease {
+	return l&^(leaseNext-1) + leaseNext + leaseHeld + lease(latest&15)
 }
 
 // init makes a consumer of a segment that it then owns.
 func (c *consumer) init(s *segment, timeout time.Duration) error {
-	*c = consumer{seg: s, words: s.pub, bufs: s.bufs, seen: latestNone, timeout: timeout}
+	*c = consumer{seg: s, words: s.pub, bufs: s.bufs, size: uint32(s.geo.capacity), timeout: timeout}
 	if s.access == readAccess {
 		return nil
 	}
@@ -95,23 +111,21 @@ func (c *consumer) fail(op string, err error) error {
 	return &OpError{Op: op, Topic: c.seg.name, Err: err}
 }
 
-// note remembers what was read.
-func (c *consumer) note(latest uint32, number uint64, published, sampled Time, size uint32) {
-	c.seen = latest
-	c.prev = c.number
-	c.number = number
+// note remembers what was read, of which the caller has made sure that it is whole.
+func (c *consumer) note(number uint64, published, sampled Time) {
+	c.prev, c.number = c.number, number
 	c.published, c.sampled = published, sampled
-	c.size = size
 }
 
 // noteBuffer is note for a buffer that cannot change now.
-func (c *consumer) noteBuffer(latest uint32, b *buffer) {
-	c.note(latest, b.number, b.published, b.sampled, b.length)
-}
+func (c *consumer) noteBuffer(b *buffer) { c.note(b.number, b.published, b.sampled) }
 
 // Info returns what is known of the value that was read last; the zero Info before
 // the first.
 func (c *consumer) Info() Info {
+	if c.number == 0 {
+		return Info{}
+	}
 	i := Info{Number: c.number, Published: c.published, Sampled: c.sampled, Size: int(c.size)}
 	if c.prev != 0 && c.number > c.prev {
 		i.Missed = c.number - c.prev - 1
@@ -123,7 +137,7 @@ func (c *consumer) Info() Info {
 // costs one load and never blocks; false after Close.
 func (c *consumer) HasChanged() bool {
 	l := c.words.latest.Load()
-	return l>>4 != c.seen>>4 || c.seen == latestNone && l != latestNone
+	return l != latestNone && (l>>4 != uint32(c.number)&versionMask || c.number == 0)
 }
 
 // Staleness returns how old the value read last is, by the time that its sample was
@@ -166,7 +180,7 @@ func (c *consumer) TotalWrites() (uint64, error) {
 // heldWrites is TotalWrites while the newest value is kept from changing, where looking
 // without that has failed.
 func (c *consumer) heldWrites() (uint64, error) {
-	if c.slot == nil || c.guarded != nil {
+	if c.slot == nil || c.lease.held() {
 		return 0, c.unreadable()
 	}
 	b, l, err := c.acquire(context.Background(), c.timeout)
@@ -311,7 +325,8 @@ func (c *consumer) tryCopy(dst []byte, want int) (n int, ok bool, err error) {
 	if !fits {
 		return 0, false, c.unfit(length, len(dst), want)
 	}
-	c.note(l, number, published, sampled, length)
+	c.note(number, published, sampled)
+	c.size = length
 	return int(length), true, nil
 }
 
@@ -328,7 +343,7 @@ func (c *consumer) unfit(length uint32, room, want int) error {
 // readHeld copies the newest value while it is kept from changing, where copying
 // without that has failed.
 func (c *consumer) readHeld(dst []byte, want int) (int, error) {
-	if c.guarded != nil && c.reader != nil {
+	if c.lease.held() && c.reader != nil {
 		// One buffer, locked by this handle: it cannot change, so tryCopy fails for
 		// no reason that waiting would mend.
 		return 0, c.nothing(c.words.latest.Load())
@@ -342,10 +357,8 @@ func (c *consumer) readHeld(dst []byte, want int) (int, error) {
 		err = c.unfit(length, len(dst), want)
 	} else {
 		copyBytes(dst, b.bytes(int(length)))
-		c.noteBuffer(l, b)
-	}
-	if b == c.guarded {
-		return int(length), err // the guard still needs the pin
+		c.noteBuffer(b)
+		c.size = length
 	}
 	if lost := c.release(l); err == nil {
 		err = lost
@@ -386,25 +399,25 @@ func (c *consumer) pin() (*buffer, uint32) {
 	if b == nil {
 		return nil, l
 	}
-	before := c.pins.Load()
 	// Pairs with the publisher's scan after its store of latest: either it sees the
 	// pin, or this load sees that the buffer is not the newest any more.
-	c.pins.Store(before | 1<<(l&15))
+	c.pins.Store(c.lease.pins() | 1<<(l&15))
 	again := c.words.latest.Load()
 	if again&15 == l&15 {
 		if b.sequence.Load() != sequenceOf(again) {
-			c.unpin(before)
+			c.unpin()
 			return nil, again
 		}
 		return b, again
 	}
-	c.unpin(before)
+	c.unpin()
 	return b, stale
 }
 
-// unpin stores the pins that are left and wakes a publisher that waits for them.
-func (c *consumer) unpin(left uint32) {
-	c.pins.Store(left) // pairs with the publisher's store of want
+// unpin leaves only what the guard has pinned, and wakes a publisher that waits for a
+// buffer.
+func (c *consumer) unpin() {
+	c.pins.Store(c.lease.pins()) // pairs with the publisher's store of want
 	if c.words.want.Load() != 0 {
 		c.seg.ringFreed()
 	}
@@ -428,80 +441,129 @@ func (c *consumer) release(latest uint32) error {
 	if c.reader != nil {
 		return c.reader.RUnlock()
 	}
-	pins, bit := c.pins.Load(), uint32(1)<<(latest&15)
-	if pins&bit == 0 {
+	if c.pins.Load()&(1<<(latest&15)) == 0 {
 		return ErrLeaseLost
 	}
-	c.unpin(pins &^ bit)
+	c.unpin()
 	return nil
 }
 
-// tryGuard is guard where nothing is in the way; nil where something is.
-func (c *consumer) tryGuard() *buffer {
-	l := c.words.latest.Load()
+// A readGuard is the guard of any kind of consumer.
+type readGuard struct {
+	c     *consumer // nil in the zero guard
+	value *payload
+	lease lease
+}
+
+// Info describes the value.
+func (g readGuard) Info() Info { return g.c.Info() }
+
+// Unlock lets the value go. The second time it returns [ErrNotLocked]; [ErrLeaseLost]
+// means that the guard was taken away and what was read may have been torn.
+func (g readGuard) Unlock() error { return g.c.unguard(g.lease) }
+
+// guard takes the handle's guard, with the handle's timeout where it has to wait, on
+// a value of the given size. It and unguard are one function each, with no call on the
+// way, because two full fences leave no time for more.
+func (c *consumer) guard(size int) (readGuard, error) {
+	words, pins := c.words, c.pins
+	l := words.latest.Load()
 	b := c.bufs[l&15]
-	if b == nil || c.guarded != nil || c.words.retired.Load() != 0 {
-		return nil
+	if b == nil || c.lease.held() || c.slot == nil || words.retired.Load() != 0 {
+		return c.guardSlow(context.Background(), c.timeout, size)
 	}
-	if c.pins == nil {
-		return c.tryLock()
+	if pins != nil {
+		pins.Store(1 << (l & 15)) // as in pin; the guard is all that this slot pins
+	} else if !c.reader.Enter() {
+		return c.guardAgain(size)
 	}
-	before := c.pins.Load()
-	c.pins.Store(before | 1<<(l&15)) // as in pin
-	if c.words.latest.Load() != l || b.sequence.Load() != sequenceOf(l) {
-		c.unpin(before)
-		return nil
+	if words.latest.Load() != l || b.sequence.Load() != sequenceOf(l) || b.length != uint32(size) {
+		return c.guardAgain(size)
 	}
-	c.hold(b, l)
-	return b
+	c.noteBuffer(b)
+	c.lease = c.lease.next(l)
+	return readGuard{c, b.payload(), c.lease}, nil
 }
 
-// tryLock is tryGuard with one buffer.
-func (c *consumer) tryLock() *buffer {
-	if c.reader == nil || !c.reader.TryRLock() {
-		return nil
-	}
-	b, l := c.seg.newest() // anew: it may have changed before the lock was held
-	if b == nil || b.sequence.Load() != sequenceOf(l) {
+// guardAgain is guard after its first try has failed.
+func (c *consumer) guardAgain(size int) (readGuard, error) {
+	if c.pins != nil {
+		c.unpin()
+	} else {
+		c.reader.TryRLock() // what must follow on Enter, which may have failed or not
 		_ = c.reader.RUnlock()
-		return nil
 	}
-	c.hold(b, l)
-	return b
+	return c.guardSlow(context.Background(), c.timeout, size)
 }
 
-// guard takes the handle's guard.
-func (c *consumer) guard(ctx context.Context, d time.Duration) (*buffer, error) {
-	if b := c.tryGuard(); b != nil {
-		return b, nil
+// guardSlow is guard where something may be in the way. A negative size stands for any,
+// which it leaves in c.size.
+func (c *consumer) guardSlow(ctx context.Context, d time.Duration, size int) (readGuard, error) {
+	b, l, err := c.guardNewest(ctx, d, size)
+	if err != nil {
+		return readGuard{}, c.fail("lock", err)
 	}
-	if c.guarded != nil {
-		return nil, ErrLocked
+	c.lease = c.lease.next(l)
+	c.noteBuffer(b)
+	return readGuard{c, b.payload(), c.lease}, nil
+}
+
+func (c *consumer) guardNewest(ctx context.Context, d time.Duration, size int) (*buffer, uint32, error) {
+	if c.lease.held() {
+		return nil, 0, ErrLocked
 	}
 	b, l, err := c.acquire(ctx, d)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	c.hold(b, l)
-	return b, nil
+	length := b.length
+	if int64(length) > int64(c.seg.geo.capacity) || size >= 0 && int64(length) != int64(size) {
+		_ = c.release(l)
+		return nil, 0, c.unfit(length, 0, size)
+	}
+	c.size = length
+	return b, l, nil
 }
 
-func (c *consumer) hold(b *buffer, l uint32) {
-	c.guarded, c.guardedAt = b, l
-	c.lease++
-	c.noteBuffer(l, b)
-}
-
-// unguard gives the guard of the given lease back.
-func (c *consumer) unguard(lease uint32) error {
-	if c.guarded == nil || c.lease != lease {
-		return c.fail("unlock", ErrNotLocked)
+// unguard gives the guard of the given lease back. A guard that was never taken comes
+// with a nil consumer.
+func (c *consumer) unguard(at lease) error {
+	if c == nil || c.lease != at || !at.held() {
+		return c.notGuarded()
 	}
-	c.guarded = nil
-	if err := c.release(c.guardedAt); err != nil {
-		return c.fail("unlock", err)
+	if pins := c.pins; pins == nil {
+		if !c.reader.Exit() {
+			return c.unguardSlow()
+		}
+		c.lease = at &^ leaseHeld
+	} else {
+		if pins.Load()&at.pins() == 0 {
+			return c.unguardSlow()
+		}
+		pins.Store(0) // as in unpin
+		c.lease = at &^ leaseHeld
+		if c.words.want.Load() != 0 {
+			c.seg.ringFreed()
+		}
 	}
 	return nil
+}
+
+// unguardSlow is unguard where the lock has a writer to wake, or the lease was lost.
+func (c *consumer) unguardSlow() error {
+	err := ErrLeaseLost
+	if c.reader != nil {
+		err = c.reader.RUnlock()
+	}
+	c.lease &^= leaseHeld
+	return c.fail("unlock", err)
+}
+
+func (c *consumer) notGuarded() error {
+	if c == nil {
+		return &OpError{Op: "unlock", Topic: "?", Err: ErrNotLocked}
+	}
+	return c.fail("unlock", ErrNotLocked)
 }
 
 // clone opens the topic a second time, for another goroutine. What was read counts
@@ -523,8 +585,8 @@ func (c *consumer) clone(to *consumer) error {
 		s.close()
 		return err
 	}
-	to.seen, to.number, to.prev = c.seen, c.number, c.prev
-	to.published, to.sampled, to.size = c.published, c.sampled, c.size
+	to.number, to.prev, to.size = c.number, c.prev, c.size
+	to.published, to.sampled = c.published, c.sampled
 	return nil
 }
 
@@ -534,7 +596,7 @@ func (c *consumer) Close() error {
 	switch {
 	case c.seg.mem == nil:
 		return c.fail("close", ErrHandle)
-	case c.guarded != nil:
+	case c.lease.held():
 		return c.fail("close", ErrLocked)
 	}
 	if c.slot != nil {
@@ -542,7 +604,6 @@ func (c *consumer) Close() error {
 		_ = CatchFault(func() error { c.seg.detach(c.index); return nil })
 	}
 	c.words, c.bufs = deadWords, [16]*buffer{}
-	c.seen = latestNone
 	c.seg.close()
 	return nil
 }

@@ -77,28 +77,47 @@ func (p *publisher) fail(op string, err error) error {
 // begin finds a buffer to write to and marks it. After it commit or discard must
 // follow.
 func (p *publisher) begin(ctx context.Context, d time.Duration) (*buffer, error) {
-	j := p.pick()
-	if j < 0 {
-		var err error
-		if j, err = p.await(ctx, d); err != nil {
-			return nil, err
-		}
+	if b := p.tryBegin(); b != nil {
+		return b, nil
 	}
-	b := p.bufs[j]
-	p.next = j
-	p.lease++
-	// Pairs with the loads of sequence around a copy.
-	openSequence(b, uint32((p.number+1)&versionMask)<<1|1, &p.words.latest)
-	return b, nil
+	return p.beginSlow(ctx, d)
 }
 
-// pick returns a buffer that can be written to right now, or -1: one that is neither
-// the newest nor pinned by anybody.
-func (p *publisher) pick() int {
+// beginSlow is begin after tryBegin.
+func (p *publisher) beginSlow(ctx context.Context, d time.Duration) (*buffer, error) {
+	j, err := p.await(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return p.open(j), nil
+}
+
+// tryBegin is begin where a buffer is free right now; nil where none is. It and commit are
+// one function each, because a small publish has no time for calls.
+func (p *publisher) tryBegin() *buffer {
 	// retired is also 1 in deadWords, after Close.
 	if p.single || p.next >= 0 || p.words.retired.Load() != 0 {
-		return -1
+		return nil
 	}
+	free := p.free()
+	if free == 0 {
+		return nil
+	}
+	return p.open(p.oldest(free))
+}
+
+// oldest chooses one of the buffers: round robin, so that a copy that is under way in an old
+// one has the longest time to end.
+func (p *publisher) oldest(free uint32) int {
+	if later := free &^ (p.newest<<1 - 1); later != 0 {
+		free = later
+	}
+	return bits.TrailingZeros32(free)
+}
+
+// free returns a bit for each buffer that can be written to right now: that is neither
+// the newest nor pinned by anybody.
+func (p *publisher) free() uint32 {
 	taken := p.newest
 	slots := p.slots
 	if hi := p.ctl.hi.Load(); uint(hi) < uint(len(slots)) {
@@ -109,16 +128,17 @@ func (p *publisher) pick() int {
 	for i := range slots {
 		taken |= slots[i].User[userPins].Load()
 	}
-	free := p.all &^ taken
-	if free == 0 {
-		return -1
-	}
-	// Round robin, so that a copy that is under way in an old buffer has the
-	// longest time to end.
-	if later := free &^ (p.newest<<1 - 1); later != 0 {
-		free = later
-	}
-	return bits.TrailingZeros32(free)
+	return p.all &^ taken
+}
+
+// open marks buffer j as being written.
+func (p *publisher) open(j int) *buffer {
+	b := p.bufs[j&15]
+	p.next = j
+	p.lease++
+	// Pairs with the loads of sequence around a copy.
+	openSequence(b, uint32((p.number+1)&versionMask)<<1|1, &p.words.latest)
+	return b
 }
 
 // await is begin where there is no buffer to pick right now.
@@ -170,11 +190,11 @@ func (p *publisher) awaitFree(ctx context.Context, d time.Duration) (int, error)
 		// one of the pins instead would miss a release of another.
 		freed := p.ctl.freed.Load()
 		held := p.holding()
-		if j := p.pick(); j >= 0 {
-			return j, nil
-		}
 		if err := p.refuse(); err != nil {
 			return -1, err
+		}
+		if free := p.free(); free != 0 {
+			return p.oldest(free), nil
 		}
 		if err := limit.Wait(&p.ctl.freed, freed); err != nil {
 			return -1, p.held(held, err)
@@ -203,26 +223,26 @@ func (p *publisher) held(slots []int, err error) error {
 // commit publishes what was written to the buffer of begin: n bytes that describe
 // the world at the time sampled (0: now).
 func (p *publisher) commit(n int, sampled Time) {
-	b := p.bufs[p.next]
-	p.number++
-	v := uint32(p.number & versionMask)
-	b.length = uint32(n)
-	b.number = p.number
-	b.published = 0
+	var now Time
 	if p.stamps {
-		b.published = Now()
+		now = Now() // before all else, so that nothing has to be kept across the call
 	}
 	if sampled == 0 {
-		sampled = b.published
+		sampled = now
 	}
-	b.sampled = sampled
-	p.newest, p.cur, p.next = 1<<p.next, p.next, -1
-	storeRelease(&b.sequence, v<<1)                   // pairs with the loads around a copy
-	storeRelease(&p.words.latest, v<<4|uint32(p.cur)) // pairs with the consumers' loads of latest
+	j := p.next & 15
+	b := p.bufs[j]
+	number := p.number + 1
+	v := uint32(number & versionMask)
+	b.length, b.number, b.published, b.sampled = uint32(n), number, now, sampled
+	p.number, p.newest, p.cur, p.next = number, 1<<j, j, -1
+	storeRelease(&b.sequence, v<<1)               // pairs with the loads around a copy
+	storeRelease(&p.words.latest, v<<4|uint32(j)) // pairs with the consumers' loads of latest
 	if p.single {
 		_ = p.writer.Unlock() // begin holds it
 	}
-	p.ring()
+	p.rings++ // as in ring
+	p.ctl.notify.Ring(p.rings)
 }
 
 // ring wakes whoever waits on the topic. Pairs with the second look after Arm.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/tism-go/tism/futex"
 )
@@ -206,8 +207,23 @@ func (s *segment) Reap(i int) bool {
 // consumer can write to.
 func (s *segment) Slots() int { return min(int(s.ctl.hi.Load()&(1<<30-1)), len(s.slots)) }
 
+// Attaching tries again where all slots seem taken, because whoever reaps a dead
+// consumer's slot has its byte for some microseconds.
+const attachTries = 5
+
+var attachPause = func() { time.Sleep(time.Millisecond) }
+
 // attach takes a free slot for a consumer.
 func (s *segment) attach() (int, error) {
+	i, err := s.tryAttach()
+	for try := 1; try < attachTries && errors.Is(err, ErrNoSlots); try++ {
+		attachPause()
+		i, err = s.tryAttach()
+	}
+	return i, err
+}
+
+func (s *segment) tryAttach() (int, error) {
 	for i := range s.slots {
 		ok, err := lockByte(s.fd, slotByte(i))
 		if err != nil {

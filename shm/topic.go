@@ -86,15 +86,33 @@ func (p *Publisher[T]) WriteAt(v T, t Time) error { return p.write(&v, t) }
 func (p *Publisher[T]) WriteFromAt(v *T, t Time) error { return p.write(v, t) }
 
 func (p *Publisher[T]) write(v *T, t Time) error {
+	b := p.tryBegin()
+	if b == nil || v == nil {
+		return p.writeSlow(v, t, b)
+	}
+	if sizeOf[T]() <= smallSize {
+		*as[T](b.payload()) = *v
+	} else {
+		store(b, v)
+	}
+	p.commit(sizeOf[T](), t)
+	return nil
+}
+
+// writeSlow is write where no buffer is free right now, or v is nil.
+func (p *Publisher[T]) writeSlow(v *T, t Time, b *buffer) error {
 	if v == nil {
+		if b != nil {
+			p.abandon()
+		}
 		return p.fail("write", ErrNil)
 	}
-	b, err := p.begin(context.Background(), p.timeout)
+	b, err := p.beginSlow(context.Background(), p.timeout)
 	if err != nil {
 		return p.fail("write", err)
 	}
 	store(b, v)
-	p.commit(p.seg.geo.capacity, t)
+	p.commit(sizeOf[T](), t)
 	return nil
 }
 
@@ -129,7 +147,7 @@ func (p *Publisher[T]) lock(ctx context.Context, d time.Duration, keep bool) (Wr
 	if err != nil {
 		return WriteGuard[T]{}, p.fail("lock", err)
 	}
-	return WriteGuard[T]{p, as[T](b), p.lease}, nil
+	return WriteGuard[T]{p, as[T](b.payload()), p.lease}, nil
 }
 
 // Update calls f with a copy of the newest value (with one buffer: the value
@@ -157,7 +175,7 @@ func (p *Publisher[T]) Read() (v T, err error) {
 	if err != nil {
 		return v, p.fail("read", err)
 	}
-	load(&v, b)
+	copyBytes(valueBytes(&v), b.bytes(sizeOf[T]()))
 	return v, nil
 }
 
@@ -167,7 +185,7 @@ func (p *Publisher[T]) View(f func(*T)) error {
 	if err != nil {
 		return p.fail("read", err)
 	}
-	f(as[T](b))
+	f(as[T](b.payload()))
 	return nil
 }
 

@@ -93,31 +93,36 @@ func (c *Consumer[T]) Read() (v T, err error) {
 // ReadInto copies the newest value to *v, which a large T makes cheaper than
 // [Consumer.Read]. If it returns an error *v is zero.
 func (c *Consumer[T]) ReadInto(v *T) error {
-	if v == nil {
-		return c.fail("read", ErrNil)
-	}
-	// This is tryCopy, written out for a type whose size the compiler knows. The
-	// index is checked by bufs, which is nil where there is no buffer.
+	// This is tryCopy, written out for a type whose size the compiler knows, so that a
+	// small value is moved in registers and without a further call. The index is checked
+	// by bufs, which is nil where there is no buffer. c.size is the size of T already.
 	l := c.words.latest.Load()
 	b := c.bufs[l&15]
-	if b == nil || c.words.retired.Load() != 0 {
+	if b == nil || v == nil || c.words.retired.Load() != 0 {
 		return c.readIntoSlow(v)
 	}
 	seq := b.sequence.Load()
-	number, published, sampled, length := b.number, b.published, b.sampled, b.length
-	if seq != sequenceOf(l) || int(length) != sizeOf[T]() {
+	if seq != sequenceOf(l) || int(b.length) != sizeOf[T]() {
 		return c.readIntoSlow(v)
 	}
-	load(v, b)
+	number, published, sampled := b.number, b.published, b.sampled
+	if sizeOf[T]() <= smallSize {
+		*v = *as[T](b.payload())
+	} else {
+		copyBytes(valueBytes(v), b.bytes(sizeOf[T]()))
+	}
 	c.fence.loads()
 	if b.sequence.Load() != seq {
 		return c.readIntoSlow(v)
 	}
-	c.note(l, number, published, sampled, length)
+	c.note(number, published, sampled)
 	return nil
 }
 
 func (c *Consumer[T]) readIntoSlow(v *T) error {
+	if v == nil {
+		return c.fail("read", ErrNil)
+	}
 	dst := valueBytes(v)
 	if _, err := c.readSlow(dst, len(dst)); err != nil {
 		clear(dst)
@@ -188,28 +193,14 @@ func (c *Consumer[T]) Updates(ctx context.Context) iter.Seq2[Update[T], error] {
 // handle without a slot, and [ErrLocked] while its guard is held. A guard held by
 // a process that dies is released by the kernel's word.
 func (c *Consumer[T]) RLock() (ReadGuard[T], error) {
-	if b := c.tryGuard(); b != nil && int(b.length) == sizeOf[T]() {
-		return ReadGuard[T]{c, as[T](b), c.lease}, nil
-	} else if b != nil {
-		_ = c.unguard(c.lease)
-	}
-	return c.rlock(context.Background(), c.timeout)
+	g, err := c.guard(sizeOf[T]())
+	return ReadGuard[T]{g}, err
 }
 
 // RLockContext is RLock that waits for as long as ctx allows.
 func (c *Consumer[T]) RLockContext(ctx context.Context) (ReadGuard[T], error) {
-	return c.rlock(ctx, -1)
-}
-
-func (c *Consumer[T]) rlock(ctx context.Context, d time.Duration) (ReadGuard[T], error) {
-	b, err := c.guard(ctx, d)
-	if err == nil {
-		if err = checkSize(b.length, sizeOf[T]()); err == nil {
-			return ReadGuard[T]{c, as[T](b), c.lease}, nil
-		}
-		_ = c.unguard(c.lease)
-	}
-	return ReadGuard[T]{}, c.fail("lock", err)
+	g, err := c.guardSlow(ctx, -1, sizeOf[T]())
+	return ReadGuard[T]{g}, err
 }
 
 // View calls f with the newest value in place, under a guard. f must not change it
@@ -225,33 +216,14 @@ func (c *Consumer[T]) View(f func(*T)) error {
 			_ = g.Unlock()
 		}
 	}()
-	f(g.value)
+	f(g.Value())
 	unlocked = true
 	return g.Unlock()
 }
 
 // A ReadGuard keeps a value of a [Consumer] in place. It belongs to the goroutine of
 // its consumer. Value must not be used after Unlock.
-type ReadGuard[T any] struct {
-	c     *Consumer[T]
-	value *T
-	lease uint32
-}
+type ReadGuard[T any] struct{ readGuard }
 
 // Value returns the value, which must not be written to.
-func (g ReadGuard[T]) Value() *T { return g.value }
-
-// Info describes the value.
-func (g ReadGuard[T]) Info() Info { return g.c.Info() }
-
-// Unlock lets the value go. The second time it returns [ErrNotLocked]; [ErrLeaseLost]
-// means that the guard was taken away and what was read may have been torn.
-func (g ReadGuard[T]) Unlock() error {
-	if g.c == nil {
-		return errNoGuard
-	}
-	return g.c.unguard(g.lease)
-}
-
-// errNoGuard is what the zero guard says.
-var errNoGuard = &OpError{Op: "unlock", Topic: "?", Err: ErrNotLocked}
+func (g ReadGuard[T]) Value() *T { return as[T](g.value) }

@@ -101,12 +101,18 @@ const latestNone = 15
 // A buffer is one of a segment's buffers, as a pointer to its head.
 type buffer = bufferWords
 
-// payload returns where a buffer's payload begins.
-func (b *buffer) payload() unsafe.Pointer { return unsafe.Add(unsafe.Pointer(b), bufferHead) }
+// A payload is the first byte of a buffer's payload.
+type payload byte
 
-// bytes returns the first n bytes of a buffer's payload. n must have been checked
-// against the capacity.
-func (b *buffer) bytes(n int) []byte { return unsafe.Slice((*byte)(b.payload()), n) }
+// payload returns where a buffer's payload begins.
+func (b *buffer) payload() *payload { return (*payload)(unsafe.Add(unsafe.Pointer(b), bufferHead)) }
+
+// bytes returns the first n bytes of a payload. n must have been checked against the
+// capacity.
+func (p *payload) bytes(n int) []byte { return unsafe.Slice((*byte)(p), n) }
+
+// bytes returns the first n bytes of a buffer's payload.
+func (b *buffer) bytes(n int) []byte { return b.payload().bytes(n) }
 
 // views lays the words over a mapping.
 func (g geometry) views(m []byte) (p *publisherWords, c *controlWords, s []futex.Slot, bufs [16]*buffer) {
@@ -130,24 +136,19 @@ func valueBytes[T any](v *T) []byte {
 // is not evaluated. (A variable in its place would be allocated each time if T is large.)
 func sizeOf[T any]() int { return int(unsafe.Sizeof(*(*T)(nil))) }
 
-// as returns a buffer's payload as a T. The payload is 64-byte aligned and at
-// least as large as a T (checked when the handle was made).
-func as[T any](b *buffer) *T { return (*T)(b.payload()) }
+// as returns a payload as a T. The payload is 64-byte aligned and at least as large as
+// a T (checked when the handle was made).
+func as[T any](p *payload) *T { return (*T)(unsafe.Pointer(p)) }
 
-// load copies a T out of a buffer, store into one. The size is known when they are
-// compiled: small types are moved in registers, which no call of memmove can match;
-// for large ones the compiler's REP MOVS is up to five times slower than memmove.
-func load[T any](v *T, b *buffer) {
-	if sizeOf[T]() <= 1024 {
-		*v = *as[T](b)
-	} else {
-		copyBytes(valueBytes(v), b.bytes(sizeOf[T]()))
-	}
-}
+// smallSize: values up to this size are copied as *v = *w, whose size is known when it
+// is compiled: they are moved in registers, which no call of memmove can match. For
+// larger ones the compiler's REP MOVS is up to five times slower than memmove.
+const smallSize = 1024
 
+// store copies a T into a buffer. Hot paths inline the first half themselves.
 func store[T any](b *buffer, v *T) {
-	if sizeOf[T]() <= 1024 {
-		*as[T](b) = *v
+	if sizeOf[T]() <= smallSize {
+		*as[T](b.payload()) = *v
 	} else {
 		copyBytes(b.bytes(sizeOf[T]()), valueBytes(v))
 	}

@@ -226,6 +226,7 @@ let_in:     i = 0;                                      /* letIn: one slice for 
                 if
                 :: !on_slot
                 :: atomic { on_slot -> on_slot = 0; break }     /* the slice is over */
+                :: atomic { limited && on_slot -> on_slot = 0; i = 0; goto next }   /* the deadline comes first */
                 fi
             :: i < READERS && slot[i] != (phase << 2 | WAIT) -> i++
             :: else -> break
@@ -307,6 +308,10 @@ again:      atomic {                                    /* RLock: load W */
                 :: else -> p = PHASE(w); w = 0
                 fi
             };
+            if
+            :: p = 0; goto give_up                      /* TryRLock: store slot=0, wake */
+            :: true
+            fi;
             store_wait();                               /* RLock: store slot=WAIT|p */
 #ifndef MUT_NO_WAKE_WHEN_WAIT
             wake_writer();

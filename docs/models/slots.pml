@@ -1,6 +1,6 @@
 /*
  * slots.pml: attach, pin, release, reap (shm/segment.go attach, Reap;
- * shm/consumer.go pin, unpin; shm/publisher.go pick, awaitFree;
+ * shm/consumer.go pin, unpin; shm/publisher.go free (pick), awaitFree;
  * DESIGN: "Roles" and "Latest value with several buffers").
  *
  * One publisher and two consumers that come, take a slot, view the newest value in

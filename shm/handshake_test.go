@@ -1,0 +1,68 @@
+//go:build linux
+
+package shm_test
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/tism-go/tism/shm"
+)
+
+// TestGuardHandshake lets a consumer take guards as fast as it can while a publisher writes
+// as fast as it can, both in this process so that nothing is slow. A pin that the publisher
+// does not see in time, for want of a fence or of a second look at latest, shows as a value
+// that changes under its guard. How often depends on the machine: it takes two CPUs.
+func TestGuardHandshake(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("needs two CPUs")
+	}
+	for name, opts := range map[string][]shm.Option{
+		"1 buffer":  {shm.Buffers(1)},
+		"2 buffers": {shm.Buffers(2)},
+		"3 buffers": {shm.Buffers(3)},
+	} {
+		t.Run(name, func(t *testing.T) { guardHandshake(t, append(opts, shm.InDir(t.TempDir()), shm.NoTimestamps())) })
+	}
+}
+
+func guardHandshake(t *testing.T, opts []shm.Option) {
+	p, err := shm.Create("t", uint64(1), opts...)
+	must(t, err)
+	c, err := shm.Open[uint64]("t", opts...)
+	must(t, err)
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for i := uint64(2); ; i++ { // the value is the publication's number
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			if err := p.Write(i); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	guards := 0
+	for start := time.Now(); time.Since(start) < 300*time.Millisecond; guards++ {
+		for range 50 {
+			g, err := c.RLock()
+			must(t, err)
+			want, number := *g.Value(), g.Info().Number
+			for i := range 20 {
+				if v := *g.Value(); v != want || v != number {
+					t.Fatalf("after %d guards and %d looks: %d under a guard on number %d that began as %d", guards, i, v, number, want)
+				}
+			}
+			must(t, g.Unlock())
+		}
+	}
+	close(stop)
+	must(t, <-stopped)
+	must(t, c.Close())
+	must(t, p.Close())
+}
