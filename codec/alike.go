@@ -39,8 +39,8 @@ func skipAlike(b []byte, at, n, depth int) (int, error) {
 // of the same size, and as deep.
 type pattern struct {
 	size  int
-	lines []line
-	room  [4]line
+	lines int
+	line  [4]line
 }
 
 // A line is a piece of a pattern: 32 bytes, compared at once.
@@ -50,17 +50,17 @@ type line struct{ want, mask [4]uint64 }
 // that is large, or has parts whose length stands behind their first byte.
 func (p *pattern) learn(b []byte) bool {
 	const lineSize = 32
-	if len(b) > lineSize*len(p.room) {
+	if len(b) > lineSize*len(p.line) {
 		return false
 	}
-	p.size, p.lines = len(b), p.room[:(len(b)+lineSize-1)/lineSize]
+	p.size, p.lines = len(b), (len(b)+lineSize-1)/lineSize
 	for at := 0; at < len(b); {
 		mask := sameSize(b[at])
 		size, _, err := element(b, at)
 		if mask == 0 || err != nil {
 			return false
 		}
-		l, word, shift := &p.lines[at/lineSize], at%lineSize/8, at%8*8
+		l, word, shift := &p.line[at/lineSize], at%lineSize/8, at%8*8
 		l.want[word] |= uint64(b[at]&mask) << shift
 		l.mask[word] |= uint64(mask) << shift
 		at += size
@@ -93,7 +93,7 @@ func (p *pattern) count(b []byte, n int) int {
 			if uint(at)+32 > uint(len(b)) {
 				return i
 			}
-			l, have := &p.lines[j], (*[32]byte)(b[at:])
+			l, have := &p.line[j], (*[32]byte)(b[at:])
 			differ := (binary.LittleEndian.Uint64(have[0:]) ^ l.want[0]) & l.mask[0]
 			differ |= (binary.LittleEndian.Uint64(have[8:]) ^ l.want[1]) & l.mask[1]
 			differ |= (binary.LittleEndian.Uint64(have[16:]) ^ l.want[2]) & l.mask[2]
