@@ -69,13 +69,23 @@ func skip(b []byte, at, n, depth int) (int, error) {
 		if depth == maxDepth {
 			return at - size, msgp.ErrRecursion
 		}
+		next := skip
+		if children >= manyElements && at < len(b) && isContainer(b[at]) {
+			next = skipAlike
+		}
 		var err error
-		if at, err = skip(b, at, children, depth+1); err != nil {
+		if at, err = next(b, at, children, depth+1); err != nil {
 			return at, err
 		}
 	}
 	return at, nil
 }
+
+// manyElements is a length of lists for which it pays to look how their elements are alike.
+const manyElements = 8
+
+// isContainer reports whether an element is a map or array.
+func isContainer(lead byte) bool { return lead >= 0x80 && lead < 0xa0 || lead >= 0xdc && lead < 0xe0 }
 
 const (
 	float32Lead = 0xca
@@ -189,19 +199,4 @@ func elementAround(b []byte, at int) int {
 		}
 		start += size
 	}
-}
-
-// hasMaps reports whether well-formed b is or holds a map.
-func hasMaps(b []byte) bool {
-	for at := 0; at < len(b); {
-		size, _, err := element(b, at)
-		if err != nil {
-			return false
-		}
-		if msgp.NextType(b[at:]) == msgp.MapType {
-			return true
-		}
-		at += size
-	}
-	return false
 }

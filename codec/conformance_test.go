@@ -38,6 +38,7 @@ func conform[T any](t *testing.T, k kind[T], buffers int) {
 	s := suite[T]{k, buffers}
 	for name, test := range map[string]func(*testing.T){
 		"read":     s.testRead,
+		"locked":   s.testLocked,
 		"typed":    s.testTyped,
 		"wait":     s.testWait,
 		"closed":   s.testClosed,
@@ -121,6 +122,31 @@ func (s suite[T]) testRead(t *testing.T) {
 	own, err := p.Read()
 	must(t, err)
 	s.wantValue(t, own, 42)
+}
+
+// testLocked: whoever only asks for news does not wait for a publisher that holds its
+// guard.
+func (s suite[T]) testLocked(t *testing.T) {
+	p, c, _ := s.topic(t, shm.Timeout(2*patience))
+	s.wantRead(t, c, 1)
+	g, err := s.lock(p)
+	must(t, err)
+	asked := make(chan error)
+	go func() {
+		_, changed, err := c.ReadChange()
+		if changed {
+			err = errors.Join(err, errors.New("changed under the lock"))
+		}
+		asked <- err
+	}()
+	select {
+	case err := <-asked:
+		must(t, err)
+		must(t, g.Unlock())
+	case <-time.After(patience):
+		must(t, g.Unlock())
+		t.Errorf("ReadChange waited for the lock: %v", <-asked)
+	}
 }
 
 // testTyped tests what byte topics have not.

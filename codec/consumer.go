@@ -22,11 +22,10 @@ type Consumer[T any] struct {
 	*shm.BytesConsumer
 	m       *methods[T]
 	value   T      // of Read: it would escape if it were decoded on the stack
-	scratch []byte // for what is not decoded in place
+	copies  bool   // values are decoded from a copy: small ones, for which that costs less than holding them
+	scratch []byte // for the copies
 
-	// What is known of the names of the publisher's fields: see agree.
-	named bool   // there are some to compare
-	base  uint64 // of the publisher whose names agree
+	agreement agreement // where T has names
 }
 
 // Open opens a topic: see [shm.Open]. A topic that does not hold MessagePack is
@@ -59,7 +58,15 @@ func open[T any, P Value[T]](c *shm.BytesConsumer, err error) (*Consumer[T], err
 		_ = c.Close()
 		return nil, err
 	}
-	return &Consumer[T]{BytesConsumer: c, m: m, named: m.named, base: nobody}, nil
+	return newConsumer(c, m), nil
+}
+
+func newConsumer[T any](c *shm.BytesConsumer, m *methods[T]) *Consumer[T] {
+	to := &Consumer[T]{BytesConsumer: c, m: m, copies: c.Size() <= smallValue || !c.CanWrite()}
+	if to.copies {
+		to.scratch = make([]byte, c.Size())
+	}
+	return to
 }
 
 func holdsMessagePack(have, want shm.Type) error {
@@ -76,7 +83,9 @@ func (c *Consumer[T]) Clone() (*Consumer[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Consumer[T]{BytesConsumer: b, m: c.m, named: c.named, base: c.base}, nil
+	to := newConsumer(b, c.m)
+	to.agreement = c.agreement // whose paths are never changed, only replaced
+	return to, nil
 }
 
 // Read returns the newest value: see [shm.Consumer.Read].
@@ -94,7 +103,30 @@ func (c *Consumer[T]) ReadInto(v *T) error {
 	if v == nil {
 		return c.fail("read", shm.ErrNil)
 	}
-	if err := c.read(v); err != nil {
+	if !c.copies {
+		return c.settle(v, c.readInPlace(v))
+	}
+	n, err := c.BytesConsumer.ReadInto(c.scratch)
+	if err != nil {
+		return c.settle(v, err)
+	}
+	// This is decode, written out for a small value that is not walked.
+	b := c.scratch[:n]
+	if !c.m.plain {
+		return c.settle(v, c.decode(v, b))
+	}
+	var zero T
+	*v = zero
+	rest, err := c.m.unmarshal(v, b)
+	if err == nil && len(rest) == 0 && c.agreed(n) {
+		return nil
+	}
+	return c.settle(v, c.judge(b, c.m.explain(b, rest, err)))
+}
+
+// settle ends a read into *v.
+func (c *Consumer[T]) settle(v *T, err error) error {
+	if err != nil {
 		var zero T
 		*v = zero
 		return named("read", err)
@@ -105,20 +137,18 @@ func (c *Consumer[T]) ReadInto(v *T) error {
 // ReadChange returns the newest value if this handle has not read it yet, and false if
 // it has.
 func (c *Consumer[T]) ReadChange() (v T, changed bool, err error) {
-	if !c.HasChanged() {
-		return v, false, c.usable()
+	if c.HasChanged() {
+		v, err = c.Read()
+		return v, err == nil, err
 	}
-	v, err = c.Read()
-	return v, err == nil, err
-}
-
-// usable says why nothing can be read at all.
-func (c *Consumer[T]) usable() error {
-	_, err := c.TotalWrites()
-	if errors.Is(err, shm.ErrHandle) || errors.Is(err, shm.ErrReplaced) {
-		return err
+	encoded, changed, err := c.BytesConsumer.ReadChange() // why there is none, or one by now
+	if changed {
+		if err = c.decode(&v, encoded); err != nil {
+			var zero T
+			return zero, false, err
+		}
 	}
-	return nil
+	return v, changed, err
 }
 
 // Next sleeps until there is a new value and reads it: see [shm.Consumer.Next].
@@ -168,14 +198,15 @@ func (c *Consumer[T]) Updates(ctx context.Context) iter.Seq2[shm.Update[T], erro
 	}
 }
 
-// read decodes the newest value where it lies.
-func (c *Consumer[T]) read(v *T) error {
-	if c.Size() <= smallValue || !c.CanWrite() {
-		return c.readCopy(v)
-	}
+// readInPlace decodes the newest value where it lies.
+func (c *Consumer[T]) readInPlace(v *T) error {
 	g, err := c.RLock()
 	if errors.Is(err, shm.ErrLocked) { // by the caller, who may still read
-		return c.readCopy(v)
+		var b []byte
+		if b, err = c.BytesConsumer.Read(); err == nil {
+			err = c.decode(v, b)
+		}
+		return err
 	}
 	if err != nil {
 		return err
@@ -194,32 +225,27 @@ func (c *Consumer[T]) read(v *T) error {
 	return decodeErr
 }
 
-// readCopy is read from a copy, for a small value and a handle that cannot hold a buffer.
-func (c *Consumer[T]) readCopy(v *T) error {
-	if c.scratch == nil {
-		c.scratch = make([]byte, c.Size())
-	}
-	n, err := c.BytesConsumer.ReadInto(c.scratch)
-	if err != nil {
-		return err
-	}
-	return c.decode(v, c.scratch[:n])
-}
-
 // decode decodes the value that the handle has just noted as read.
 func (c *Consumer[T]) decode(v *T, b []byte) error {
-	base, known := c.writer()
 	err := c.m.decode(v, b)
-	if err == nil && !known {
-		err = c.agree(b, base)
-	}
-	if err == nil {
+	if err == nil && c.agreed(len(b)) {
 		return nil
+	}
+	return c.judge(b, err)
+}
+
+// judge ends a decoding that has failed, or is of a value whose names are to be compared.
+func (c *Consumer[T]) judge(b []byte, err error) error {
+	if err == nil {
+		err = c.agree(b)
 	}
 	if e, ok := err.(*DecodeError); ok {
 		e.Number = c.Info().Number
 	}
-	return c.fail("read", err)
+	if err != nil {
+		err = c.fail("read", err)
+	}
+	return err
 }
 
 func (c *Consumer[T]) fail(op string, err error) error {

@@ -9,17 +9,27 @@ import (
 
 // decode decodes all of b into *v. Its error is a [*DecodeError].
 func (m *methods[T]) decode(v *T, b []byte) error {
-	m.reset(v)
+	if m.reset == nil {
+		var zero T
+		*v = zero
+	} else {
+		m.reset(v)
+	}
 	if m.check {
 		if at, err := wellFormed(b); err != nil {
 			return &DecodeError{Offset: at, Err: err}
 		}
 	}
 	rest, err := m.unmarshal(v, b)
-	if err != nil {
+	return m.explain(b, rest, err)
+}
+
+// explain makes an error of what UnmarshalMsg has returned for b, if there is one.
+func (m *methods[T]) explain(b, rest []byte, err error) error {
+	switch {
+	case err != nil:
 		return &DecodeError{Offset: m.locate(b, err), Err: err}
-	}
-	if len(rest) > 0 {
+	case len(rest) > 0:
 		return &DecodeError{Offset: len(b) - len(rest), Err: ErrTrailing}
 	}
 	return nil

@@ -48,9 +48,11 @@
 // (//msgp:tuple). Then a consumer skips the fields that it does not know, and fields that
 // the publisher does not know are zero: fields can be added, but not renamed or retyped. A
 // retyped field does not decode. A renamed one shows as a field that is missing while
-// another is unknown, which is an error that names both ([FieldsError]). It is looked for in
-// the first value that a handle reads from each publisher; what is not in that value goes
-// unnoticed: fields with omitempty, the elements of an empty list.
+// another is unknown, which is an error that names both ([FieldsError]). A handle looks for
+// it in the first value that it reads from each publisher, and again in each that is longer
+// than all before, for the elements of lists that were empty until then: those values cost
+// a second decoding and an encoding, and some allocation. What cannot be told from a field
+// that was added goes unnoticed: the renaming of one with omitempty.
 //
 // A tuple has no names and a fixed number of elements. It is smaller and faster, and any
 // change of it is an error.

@@ -32,6 +32,7 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // one has been renamed, or the two were changed apart from each other. It matches
 // [shm.ErrType].
 type FieldsError struct {
+	// The first 20 of each, in the order of the messages.
 	Missing []string // names that the program has and the message has not: "pose.yaw", "legs[].east"
 	Unknown []string // names that the message has and the program has not
 }

@@ -170,6 +170,76 @@ func TestSuccessorOfAnotherRelease(t *testing.T) {
 	})
 }
 
+// TestRenamedInLaterValues: names that the first value does not have, because its list is
+// empty as that of a topic's initial value mostly is, are compared once a value has them.
+func TestRenamedInLaterValues(t *testing.T) {
+	each(t, func(t *testing.T, capacity int, opts ...shm.Option) {
+		p, _ := topic(t, capacity, RouteV1{}, opts...)
+		c := reader[RouteRenamed](t, opts...)
+		_, err := c.Read()
+		must(t, err)
+		for range 3 {
+			must(t, p.Write(RouteV1{Legs: []LegV2{{North: 1, East: 2}}}))
+			_, err = c.Read()
+			wantFields(t, err, []string{"legs[].w"}, []string{"legs[].e"})
+		}
+		must(t, p.Write(RouteV1{}))
+		_, err = c.Read()
+		must(t, err)
+	})
+}
+
+// TestOptionalInLaterValues: once the names of a publisher have been seen to agree, one that
+// comes and one that goes are optional, whatever the length.
+func TestOptionalInLaterValues(t *testing.T) {
+	in := shm.InDir(t.TempDir())
+	p, err := codec.Create("topic", 300, codec.Map{"text": "first"}, in)
+	closing(t, p, err)
+	c := reader[Text](t, in)
+	_, err = c.Read()
+	must(t, err)
+	must(t, p.Write(codec.Map{"a name that the consumer does not know": 1}))
+	got, err := c.Read()
+	must(t, err)
+	check(t, "text", got.Text, "")
+}
+
+// TestRenamedAfterResume: the value that a successor has kept is not its own, and says
+// nothing about the names that the successor will use.
+func TestRenamedAfterResume(t *testing.T) {
+	each(t, func(t *testing.T, capacity int, opts ...shm.Option) {
+		p, c := topic(t, capacity, v1, opts...)
+		must(t, p.Close())
+		renamed, err := codec.Create("topic", capacity, StatusRenamed{}, append(opts, shm.Resume())...)
+		closing(t, renamed, err)
+		for range 2 {
+			_, err = c.Read()
+			must(t, err)
+		}
+		must(t, renamed.Write(StatusRenamed{Altitude: 6}))
+		_, err = c.Read()
+		wantFields(t, err, []string{"alt"}, []string{"altitude"})
+	})
+}
+
+// TestManyUnknownFields: a message with thousands of names that nobody knows makes a short
+// error.
+func TestManyUnknownFields(t *testing.T) {
+	in := shm.InDir(t.TempDir())
+	p, _ := topic(t, 1<<16, Text{}, in)
+	c := reader[Text](t, in)
+	many := msgp.AppendMapHeader(nil, 8000)
+	for i := range 8000 {
+		many = msgp.AppendNil(msgp.AppendString(many, itoa(i)))
+	}
+	must(t, p.BytesPublisher.Write(many))
+	_, err := c.Read()
+	var e *codec.FieldsError
+	if !errors.As(err, &e) || len(e.Unknown) != codec.MaxNames {
+		t.Fatalf("%.100v with %d unknown names, want %d", err, len(e.Unknown), codec.MaxNames)
+	}
+}
+
 // TestTuples: any change is an error, since there are no names to go by.
 func TestTuples(t *testing.T) {
 	in := shm.InDir(t.TempDir())

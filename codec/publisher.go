@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/tism-go/tism/shm"
@@ -54,26 +53,7 @@ func create[T any, P Value[T]](name string, capacity int, initial *T, opts []shm
 	if err != nil {
 		return nil, err
 	}
-	n, err := buffers(p)
-	if err != nil {
-		_ = p.Close()
-		return fail(err)
-	}
-	return &Publisher[T]{BytesPublisher: p, m: m, direct: n > 1 && p.Size() > smallValue}, nil
-}
-
-// buffers reads the number of buffers from the topic's header (docs/LAYOUT.md,
-// section 3).
-func buffers(p *shm.BytesPublisher) (uint32, error) {
-	const at = 12
-	f, err := p.File()
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	var word [4]byte
-	_, err = f.ReadAt(word[:], at)
-	return binary.LittleEndian.Uint32(word[:]), err
+	return &Publisher[T]{BytesPublisher: p, m: m, direct: p.Buffers() > 1 && p.Size() > smallValue}, nil
 }
 
 // Write publishes v.

@@ -87,6 +87,18 @@ type LegDeep struct {
 	West  float64 `msg:"w"`
 }
 
+// RouteV1 is a list alone.
+type RouteV1 struct {
+	TimeUS uint64  `msg:"t"`
+	Legs   []LegV2 `msg:"legs"`
+}
+
+// RouteRenamed is RouteV1 with another name in its elements.
+type RouteRenamed struct {
+	TimeUS uint64    `msg:"t"`
+	Legs   []LegDeep `msg:"legs"`
+}
+
 // StatusRetyped is StatusV1 with another type for Mode.
 type StatusRetyped struct {
 	TimeUS uint64  `msg:"t"`

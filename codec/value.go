@@ -51,9 +51,10 @@ type methods[T any] struct {
 	marshal   func(v *T, b []byte) ([]byte, error)
 	unmarshal func(v *T, b []byte) ([]byte, error)
 	size      func(v *T) int
-	reset     func(v *T)
-	named     bool // see nature
-	check     bool // messages are walked before they are decoded
+	reset     func(v *T) // nil: to the zero T
+	named     bool       // see nature
+	check     bool       // messages are walked before they are decoded
+	plain     bool       // neither reset nor check
 }
 
 func methodsOf[T any, P Value[T]]() (*methods[T], error) {
@@ -61,14 +62,16 @@ func methodsOf[T any, P Value[T]]() (*methods[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &methods[T]{
+	m := &methods[T]{
 		marshal:   func(v *T, b []byte) ([]byte, error) { return P(v).MarshalMsg(b) },
 		unmarshal: func(v *T, b []byte) ([]byte, error) { return P(v).UnmarshalMsg(b) },
 		size:      func(v *T) int { return P(v).Msgsize() },
 		reset:     resetOf[T](),
 		named:     n.named,
 		check:     n.endless || n.claims && !limited[T]() || narrow,
-	}, nil
+	}
+	m.plain = m.reset == nil && !m.check
+	return m, nil
 }
 
 // narrow: lengths of MessagePack do not fit into an int, which msgp v1.6.5 does not expect
@@ -87,10 +90,7 @@ func resetOf[T any]() func(*T) {
 	case *msgp.Raw:
 		return func(*T) {} // it overwrites all of itself
 	}
-	return func(v *T) {
-		var zero T
-		*v = zero
-	}
+	return nil
 }
 
 // typeOf returns the descriptor of a topic of T; the capacity is the topic's matter.
