@@ -37,7 +37,7 @@ Exit status:
 `
 
 func main() {
-	suite.Serve(checks.All())
+	suite.Serve(append(checks.All(), checks.Probe)...)
 	proc.Play()
 	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
 }

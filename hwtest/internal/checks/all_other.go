@@ -6,3 +6,6 @@ import "github.com/tism-go/tism/hwtest/internal/suite"
 
 // All returns nothing: topics need Linux.
 func All() []suite.Test { return nil }
+
+// Probe cannot run.
+var Probe suite.Test

@@ -13,7 +13,7 @@ import (
 const roleTest = "test"
 
 // Serve makes this program able to run the tests. Call it before proc.Play.
-func Serve(tests []Test) {
+func Serve(tests ...Test) {
 	proc.Role(roleTest, func(a *proc.Actor) error {
 		var s Settings
 		if len(a.Args) != 2 {
