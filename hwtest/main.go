@@ -73,9 +73,11 @@ func newRoot(started *bool) *cobra.Command {
 	root := newRun()
 	root.Version = version()
 	root.SilenceErrors, root.SilenceUsage = true, true
+	cobra.EnableCommandSorting = false
 	root.PersistentPreRun = func(*cobra.Command, []string) { *started = true }
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}" + environment + "{{end}}")
+	root.AddCommand(newCompare(), newSSH())
 	return root
 }
 

@@ -62,7 +62,7 @@ func newRun() *cobra.Command {
 	f.StringVar(&r.json, "json", "", "write the report as JSON to a file (-: standard output, and no text)")
 	f.BoolVar(&r.tap, "tap", false, "write TAP to standard output in place of text")
 	f.StringVar(&r.junit, "junit", "", "write the report as JUnit XML to a file (-: standard output, and no text)")
-	f.StringArrayVar(&r.peers, "peer", nil, "a build of hwtest for another word size, to share topics with (default: hwtest-* beside this one)")
+	f.StringArrayVar(&r.peers, "peer", nil, "a build of hwtest for the other word size, to share topics with (default: hwtest-* beside this one); may be a command line such as 'qemu-arm-static ./hwtest-armv7'")
 	return cmd
 }
 

@@ -2,9 +2,11 @@ package checks
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/tism-go/tism/hwtest/internal/proc"
@@ -36,8 +38,10 @@ func peer(t *suite.T) string {
 		switch {
 		case err != nil && len(t.Peers) > 0:
 			t.Fatalf("--peer %s: %v", path, err)
-		case err != nil, size == self:
+		case err != nil, size == self && len(t.Peers) == 0:
 			continue
+		case size == self:
+			t.Fatalf("--peer %s: it has this program's word size", path)
 		}
 		if err := present(path); err != nil {
 			missing = fmt.Sprintf("%s does not run here: %v", filepath.Base(path), err)
@@ -49,8 +53,13 @@ func peer(t *suite.T) string {
 	return ""
 }
 
-func wordSize(path string) (elf.Class, error) {
-	f, err := elf.Open(path)
+// wordSize is that of the program that a command line ends with.
+func wordSize(command string) (elf.Class, error) {
+	words := strings.Fields(command)
+	if len(words) == 0 {
+		return 0, errors.New("no program")
+	}
+	f, err := elf.Open(words[len(words)-1])
 	if err != nil {
 		return 0, err
 	}

@@ -43,23 +43,22 @@ func On(cpus ...int) Option {
 	}
 }
 
-// Executable starts another program in place of this one: a build of hwtest for another
-// architecture that this kernel runs.
-func Executable(path string) Option {
+// Executable starts another program in place of this one: a build of hwtest for another architecture,
+// with the words of an emulator before it if this kernel does not run it.
+func Executable(command string) Option {
 	return func(cmd *exec.Cmd) error {
-		if path == "" {
+		words := strings.Fields(command)
+		if len(words) == 0 {
 			return nil
 		}
-		i := len(strings.Fields(os.Getenv(PrefixVariable)))
-		cmd.Args = append([]string{path}, cmd.Args[i+1:]...)
-		cmd.Path = path
+		path, err := exec.LookPath(words[0])
+		if err != nil {
+			return err
+		}
+		own := len(strings.Fields(os.Getenv(PrefixVariable))) + 1
+		cmd.Path, cmd.Args = path, append(words, cmd.Args[own:]...)
 		return nil
 	}
-}
-
-// Env adds variables ("name=value") to the child's environment.
-func Env(vars ...string) Option {
-	return func(cmd *exec.Cmd) error { cmd.Env = append(cmd.Env, vars...); return nil }
 }
 
 // Attr changes how the kernel starts the child.
@@ -111,7 +110,7 @@ func (c *Child) start() error {
 	}
 	c.cmd.Stderr = &c.stderr
 	if err := c.cmd.Start(); err != nil {
-		if errors.Is(err, unix.ENOEXEC) && os.Getenv(PrefixVariable) == "" {
+		if errors.Is(err, unix.ENOEXEC) && c.cmd.Path == "/proc/self/exe" {
 			err = fmt.Errorf("%w: under an emulator set %s to its command line", err, PrefixVariable)
 		}
 		return fmt.Errorf("starting %s: %w", c.Role, err)
