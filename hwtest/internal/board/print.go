@@ -27,8 +27,8 @@ func (f Facts) Print(w io.Writer, paint term.Paint) error {
 	row("CPU", f.cpuNames(), f.usable(), f.shortFeatures())
 	row("clock", f.Clock, f.frequency())
 	row("heat", f.temperature(), f.throttling())
-	row("memory", fmt.Sprintf("%s, %s available", bytes(f.Memory), bytes(f.Available)), some("swap ", bytes(f.Swap), f.Swap > 0), fmt.Sprintf("pages of %d KiB", f.PageSize/1024))
-	row("topics", fmt.Sprintf("%s (%s), %s, %s free", f.ShmDir, f.Shm, bytes(f.ShmSize), bytes(f.ShmFree)))
+	row("memory", fmt.Sprintf("%s, %s available", size(f.Memory), size(f.Available)), some("swap ", size(f.Swap), f.Swap > 0), fmt.Sprintf("pages of %d KiB", f.PageSize/1024))
+	row("topics", fmt.Sprintf("%s (%s), %s, %s free", f.ShmDir, f.Shm, size(f.ShmSize), size(f.ShmFree)))
 	row("limits", fmt.Sprintf("user %d, locked memory %s, %s files, real-time priority %s", f.User, f.memLock(), unlimited(f.Limits.Files), unlimited(f.Limits.RTPrio)), f.rtRuntime())
 	if err := t.Print(w); err != nil {
 		return err
@@ -94,7 +94,7 @@ func (f Facts) memLock() string {
 	if f.Limits.MemLock < 0 {
 		return "without limit"
 	}
-	return bytes(f.Limits.MemLock)
+	return size(f.Limits.MemLock)
 }
 
 func (f Facts) rtRuntime() string {
@@ -108,7 +108,7 @@ func unlimited(n int64) string {
 	return fmt.Sprint(n)
 }
 
-func bytes(n int64) string { return term.Bytes(float64(n)) }
+func size(n int64) string { return term.Bytes(float64(n)) }
 
 func some(prefix, text string, there bool) string {
 	if !there {
