@@ -1,0 +1,11 @@
+//go:build !linux
+
+package checks
+
+import "github.com/tism-go/tism/hwtest/internal/suite"
+
+// All returns nothing: topics need Linux.
+func All() []suite.Test { return nil }
+
+// Probe cannot run.
+var Probe suite.Test
