@@ -80,7 +80,7 @@ var (
 	KernelArmv6 = Kernel{Name: "rpi-armel", Debian: "armel", Package: "linux-image-rpi",
 		Suites: []string{"bookworm"}, Megabyte: 26, DTBDir: ""}
 	KernelRiscv64 = Kernel{Name: "riscv64", Debian: "riscv64", Package: "linux-image-riscv64",
-		Suites: []string{"trixie"}, Megabyte: 112, DTBDir: "-"}
+		Suites: []string{"trixie", "forky"}, Megabyte: 112, DTBDir: "-"}
 )
 
 // Kernels are all of them.
