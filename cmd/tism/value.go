@@ -13,7 +13,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
-	"github.com/tism-go/tism/cmd/tism/internal/term"
+	"github.com/tism-go/tism/internal/term"
 	"github.com/tism-go/tism/shm"
 )
 

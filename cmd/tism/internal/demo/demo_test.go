@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/tism-go/tism/cmd/tism/internal/sensors"
-	"github.com/tism-go/tism/cmd/tism/internal/term"
+	"github.com/tism-go/tism/internal/term"
 	"github.com/tism-go/tism/shm"
 )
 

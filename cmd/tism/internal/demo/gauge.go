@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/tism-go/tism/cmd/tism/internal/term"
+	"github.com/tism-go/tism/internal/term"
 )
 
 // A gauge is one thing about this machine, as it was measured and as it was filtered.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tism-go/tism/cmd/tism/internal/term"
+	"github.com/tism-go/tism/internal/term"
 )
 
 // linePause is the time between two lines on the same topic.

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tism-go/tism/cmd/tism/internal/term"
+	"github.com/tism-go/tism/internal/term"
 	"github.com/tism-go/tism/shm"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tism-go/tism/cmd/tism/internal/term"
+	"github.com/tism-go/tism/internal/term"
 	"github.com/tism-go/tism/shm"
 )
 
