@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,12 @@ kernel in one of its own, with a copy of this directory's testdata.`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
+			if args[1] == "--" { // pflag leaves it where an argument stands before it
+				args = slices.Delete(args, 1, 2)
+			}
+			if len(args) < 2 {
+				return usagef("exec %s: which program?", name)
+			}
 			if !strings.Contains(name, "/") {
 				name += "/user"
 			}
