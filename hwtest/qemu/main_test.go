@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tism-go/tism/hwtest/qemu/internal/machine"
+)
+
+func TestBadCommandLinesSayWhatToDo(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux: elsewhere every command line is refused")
+	}
+	for _, test := range []struct{ args, want string }{
+		{"pi9", "did you mean"},
+		{"pi4/32k", "it has pi4/user, pi4/virt, pi4/rt"},
+		{"--all pi4", "choose one"},
+		{"--user --system", "exclude each other"},
+		{"amd64", "go test ./..."},
+		{"--run nonsense pi4", `"futex"`},
+		{"--nonsense", "--help"},
+		{"kernels nonsense", "cloud-arm64"},
+		{"exec pi4 -- /nowhere", "/nowhere"},
+	} {
+		var out, mistakes bytes.Buffer
+		if code := execute(context.Background(), strings.Fields(test.args), &out, &mistakes); code != 2 || !strings.Contains(mistakes.String(), test.want) {
+			t.Errorf("qemu %s: exit %d, %q, want 2 and %q", test.args, code, mistakes.String(), test.want)
+		}
+	}
+}
+
+func TestExecRefusesAProgramOfAnotherArchitecture(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("needs linux/amd64: it passes this test itself off as an ARM program")
+	}
+	if err := suits("/proc/self/exe", "arm64"); err == nil || !strings.Contains(err.Error(), "GOARCH=arm64") {
+		t.Errorf("suits = %v", err)
+	}
+}
+
+func TestTheOrdinaryMachinesExist(t *testing.T) {
+	rows, err := choose(nil, false, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := len(ordinary) + len(negatives()); len(rows) != want {
+		t.Errorf("%d rows, want %d", len(rows), want)
+	}
+	all, err := choose(nil, true, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]bool{}
+	for _, r := range all {
+		if kinds[r.kind()] {
+			t.Errorf("%s is a machine that --all has already: %s", r.name(), r.kind())
+		}
+		kinds[r.kind()] = true
+	}
+	for _, r := range rows {
+		if !kinds[r.kind()] {
+			t.Errorf("--all lacks %s", r.name())
+		}
+	}
+	user, err := choose(nil, true, true, false)
+	if err != nil || slices.ContainsFunc(user, func(r row) bool { return r.system != nil }) {
+		t.Errorf("--user boots kernels: %v", err)
+	}
+}
+
+func TestJudge(t *testing.T) {
+	const passed = "=== RUN   TestA\n--- PASS: TestA (0.00s)\n    --- PASS: TestA/x (0.00s)\n"
+	for _, test := range []struct {
+		text   string
+		result machine.Result
+		want   string
+		failed bool
+	}{
+		{passed + "PASS\n", machine.Result{}, "2 ok", false},
+		{passed + "--- SKIP: TestB (0.00s)\n    b_test.go:36: needs root\nPASS\n", machine.Result{}, "2 ok, 1 skip", false},
+		{passed + "--- FAIL: TestC (0.00s)\nFAIL\n", machine.Result{Code: 1}, "FAIL 1 of 3", true},
+		{passed + "--- FAIL: TestC (0.00s)\n", machine.Result{}, "FAIL 1, but exit 0", true},
+		{passed + "panic: x\n", machine.Result{Code: 2}, "FAIL, exit 2", true},
+		{passed, machine.Result{Code: 131, Late: true}, "TIME UP", true},
+		{"PASS\n", machine.Result{}, "FAIL, no test", true},
+		{"1..2\nok 1 - futex\nok 2 - rt # SKIP needs root\n", machine.Result{}, "1 ok, 1 skip", false},
+		{"1..2\nok 1 - futex\nnot ok 2 - torn\n", machine.Result{Code: 1}, "FAIL 1 of 2", true},
+	} {
+		c := judge(cell{}, test.result, test.text)
+		if c.String() != test.want || c.failed != test.failed {
+			t.Errorf("judge(%q, %+v) = %q, %v, want %q, %v", test.text, test.result, c, c.failed, test.want, test.failed)
+		}
+	}
+	if c := judge(judge(cell{}, machine.Result{}, passed), machine.Result{}, "PASS\n"); !c.failed {
+		t.Error("a second program without a test passes on the first one's")
+	}
+	c := judge(cell{}, machine.Result{}, "--- PASS: TestA (0s)\n--- SKIP: TestB (0.00s)\n    b_test.go:36: needs root\n")
+	if want := []string{"TestB: needs root"}; !slices.Equal(c.skips, want) {
+		t.Errorf("skips %q, want %q", c.skips, want)
+	}
+}
+
+func TestJudgeRefusal(t *testing.T) {
+	signs := []string{"GOARM"}
+	for _, test := range []struct {
+		result machine.Result
+		text   string
+		failed bool
+	}{
+		{machine.Result{Code: 132}, "", false},
+		{machine.Result{Code: 1}, "this CPU can't run this GOARM=7 binary", false},
+		{machine.Result{Code: 0}, "PASS", true},
+		{machine.Result{Code: 1}, "FAIL", true},
+		{machine.Result{Code: 132, Late: true}, "", true},
+	} {
+		if c := judgeRefusal(test.result, test.text, signs); c.failed != test.failed {
+			t.Errorf("judgeRefusal(%+v, %q) = %v", test.result, test.text, c)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	skip := cell{passed: 3, skipped: 1, skips: []string{"TestPtrace: qemu-user has no ptrace"}}
+	rows := rowsOf(mustFind("pi4"))
+	var out bytes.Buffer
+	failed := printTable(&out, []string{"futex", "shm"}, []outcome{
+		{row: rows[0], cells: map[string]cell{"futex": {passed: 15}, "shm": skip}, took: 61 * time.Second},
+		{row: rows[1], cells: map[string]cell{"futex": {failed: true, lost: 1, passed: 14, failures: []string{"TestWait"}}}, kernel: "6.1", err: errors.New("hangs"), again: true, log: "a.log"},
+	})
+	want := `
+MACHINE   KERNEL    FUTEX         SHM           TIME
+pi4/user  (host's)  15 ok         3 ok, 1 skip  61 s
+pi4/virt  6.1       FAIL 1 of 15  not run       0 s
+skipped: TestPtrace: qemu-user has no ptrace (pi4/user)
+pi4/virt: the emulator hung once and was started again
+FAILED: pi4/virt: futex: FAIL 1 of 15 TestWait (a.log)
+FAILED: pi4/virt: hangs (a.log)
+2 machines, 1 failed
+`
+	if out.String() != want || failed != 1 {
+		t.Errorf("%d failed:\n%s\nwant:\n%s", failed, out.String(), want)
+	}
+}
+
+func TestWithoutATerminalEachEventIsALine(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out, 2)
+	p.row(0, "pi4/user")
+	p.job("futex")
+	p.ended("futex", cell{passed: 3, took: time.Second})
+	p.clear()
+	if got, want := out.String(), "[1/2] pi4/user  futex: 3 ok (1.0 s)\n"; got != want {
+		t.Errorf("progress prints %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/tism-go/tism/hwtest/qemu/internal/machine"
+)
+
+// A cell is what became of one program on one machine.
+type cell struct {
+	failed                bool
+	passed, skipped, lost int
+	why                   string
+	skips                 []string // reasons
+	failures              []string // names
+	took                  time.Duration
+}
+
+func (c cell) String() string {
+	switch {
+	case c.why != "":
+		return c.why
+	case c.failed:
+		return fmt.Sprintf("FAIL %d of %d", c.lost, c.lost+c.passed)
+	case c.skipped > 0:
+		return fmt.Sprintf("%d ok, %d skip", c.passed, c.skipped)
+	}
+	return fmt.Sprintf("%d ok", c.passed)
+}
+
+var (
+	goTest = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL|SKIP): (\S+)`)
+	goSkip = regexp.MustCompile(`(?m)^ *--- SKIP: (\S+) .*\n((?: +\S+\.go:\d+: .*\n)?)`)
+	tap    = regexp.MustCompile(`(?m)^ *(ok|not ok) \d+[ -]*(.*)$`)
+	source = regexp.MustCompile(`^\s*\S+\.go:\d+: `)
+)
+
+// judge reads a program's output and adds it to what its column has already. A program
+// that ended well but ran no test has failed.
+func judge(c cell, r machine.Result, text string) cell {
+	c.took += r.Took
+	before := c.passed
+	for _, t := range goTest.FindAllStringSubmatch(text, -1) {
+		c.count(t[1] == "PASS", t[1] == "SKIP", t[2], "")
+	}
+	for _, t := range goSkip.FindAllStringSubmatch(text, -1) {
+		c.skips = append(c.skips, t[1]+": "+strings.TrimSpace(source.ReplaceAllString(t[2], "")))
+	}
+	for _, t := range tap.FindAllStringSubmatch(text, -1) {
+		name, reason, skip := strings.Cut(t[2], "# SKIP")
+		c.count(t[1] == "ok", skip, strings.TrimSpace(name), strings.TrimSpace(reason))
+	}
+	switch {
+	case r.Late:
+		c.failed, c.why = true, "TIME UP"
+	case r.Code != 0 && c.lost == 0:
+		c.failed, c.why = true, fmt.Sprint("FAIL, exit ", r.Code)
+	case r.Code != 0:
+		c.failed = true
+	case c.lost > 0:
+		c.failed, c.why = true, fmt.Sprintf("FAIL %d, but exit 0", c.lost)
+	case c.passed == before:
+		c.failed, c.why = true, "FAIL, no test"
+	}
+	return c
+}
+
+func (c *cell) count(ok, skip bool, name, reason string) {
+	switch {
+	case skip:
+		c.skipped++
+		if reason != "" {
+			c.skips = append(c.skips, name+": "+reason)
+		}
+	case ok:
+		c.passed++
+	default:
+		c.lost++
+		c.failures = append(c.failures, name)
+	}
+}
+
+// judgeRefusal is content with a program that its CPU could not run.
+func judgeRefusal(r machine.Result, text string, signs []string) cell {
+	const sigill = 128 + 4
+	said := slices.ContainsFunc(signs, func(s string) bool { return strings.Contains(text, s) })
+	switch {
+	case r.Code == 0:
+		return cell{failed: true, why: "FAIL, it ran"}
+	case r.Late || !said && r.Code != sigill:
+		return cell{failed: true, why: fmt.Sprint("FAIL, exit ", r.Code)}
+	}
+	return cell{passed: 1, why: "refused", took: r.Took}
+}
+
+// printTable prints the outcomes and tells how many failed.
+func printTable(out io.Writer, columns []string, all []outcome) (failed int) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nMACHINE\tKERNEL\t"+strings.ToUpper(strings.Join(columns, "\t"))+"\tTIME")
+	for _, o := range all {
+		kernel := o.kernel
+		if o.row.system == nil {
+			kernel = "(host's)"
+		}
+		fmt.Fprintf(w, "%s\t%s", o.row.name(), kernel)
+		for _, c := range columns {
+			text := "-"
+			if cell, ok := o.cells[c]; ok {
+				text = cell.String()
+			} else if o.err != nil {
+				text = "not run"
+			}
+			fmt.Fprint(w, "\t", text)
+		}
+		fmt.Fprintf(w, "\t%.0f s\n", o.took.Seconds())
+	}
+	_ = w.Flush()
+	printSkips(out, all)
+	for _, o := range all {
+		if o.again {
+			fmt.Fprintf(out, "%s: the emulator hung once and was started again\n", o.row.name())
+		}
+		if !o.failed() {
+			continue
+		}
+		failed++
+		for column, c := range o.cells {
+			if c.failed {
+				fmt.Fprintf(out, "FAILED: %s: %s: %v %s (%s)\n", o.row.name(), column, c, strings.Join(c.failures, " "), o.log)
+			}
+		}
+		if o.err != nil {
+			fmt.Fprintf(out, "FAILED: %s: %v (%s)\n", o.row.name(), o.err, o.log)
+		}
+	}
+	fmt.Fprintf(out, "%d machines, %d failed\n", len(all), failed)
+	return failed
+}
+
+// printSkips tells each reason once, with the machines that gave it.
+func printSkips(out io.Writer, all []outcome) {
+	var reasons []string
+	where := map[string][]string{}
+	for _, o := range all {
+		for _, column := range programs {
+			for _, s := range o.cells[column].skips {
+				if where[s] == nil {
+					reasons = append(reasons, s)
+				}
+				where[s] = append(where[s], o.row.name())
+			}
+		}
+	}
+	for _, r := range reasons {
+		machines := strings.Join(slices.Compact(where[r]), ", ")
+		if len(where[r]) == len(all) && len(all) > 1 {
+			machines = "everywhere"
+		}
+		fmt.Fprintf(out, "skipped: %s (%s)\n", r, machines)
+	}
+}
