@@ -198,6 +198,7 @@ typedef struct {
 	size_t size;
 	const tism_field_t *fields;
 	size_t count;
+	const char *descriptor; /* its canonical text, as tism gen writes it, in place of fields */
 } tism_type_t;
 
 enum {
@@ -205,7 +206,7 @@ enum {
 	TISM_I64, TISM_U64, TISM_F64, TISM_C64, TISM_C128
 };
 
-#define TISM_TYPE(type, fields) {#type, sizeof(type), fields, sizeof(fields) / sizeof((fields)[0])}
+#define TISM_TYPE(type, fields) {#type, sizeof(type), fields, sizeof(fields) / sizeof((fields)[0]), NULL}
 
 /* A number or bool, also within a struct (pos.x) or within an element (cell[0].id). */
 #define TISM_FIELD(type, member)                                                               \
