@@ -2,6 +2,7 @@ package gen
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tism-go/tism/shm"
@@ -19,7 +20,7 @@ func Python(o Output) ([]byte, error) {
 	w.line("import ctypes")
 	structs := nested(o.Roots)
 	for _, s := range structs {
-		if err := pythonClass(w, s); err != nil {
+		if err := pythonClass(w, s, slices.Contains(o.Roots, s)); err != nil {
 			return nil, err
 		}
 	}
@@ -45,11 +46,7 @@ func Python(o Output) ([]byte, error) {
 
 func pythonName(s *Struct) string { return identifier(s.Name, pythonKeywords) }
 
-func pythonClass(w *writer, s *Struct) error {
-	t, err := s.Type()
-	if err != nil {
-		return err
-	}
+func pythonClass(w *writer, s *Struct, root bool) error {
 	w.line("")
 	w.line("")
 	w.line("class %s(ctypes.Structure):", pythonName(s))
@@ -74,6 +71,13 @@ func pythonClass(w *writer, s *Struct) error {
 		w.line("        (%q, %s),", m.ident, pythonType(m))
 	}
 	w.line("    ]")
+	if !root {
+		return nil
+	}
+	t, err := s.Type()
+	if err != nil {
+		return err
+	}
 	w.line("    _tism_descriptor_ = (")
 	for line := range strings.Lines(t.String()) {
 		w.line("        %q", line)
