@@ -69,6 +69,31 @@ func TestHeaderInCPlusPlus(t *testing.T) {
 	}
 }
 
+// A program for TISM may include nothing but its header.
+func TestHeaderAlone(t *testing.T) {
+	t.Parallel()
+	needs(t, "gcc")
+	source := filepath.Join(t.TempDir(), "alone.c")
+	text := `#include "tism.h"
+tism_result_t once(char *name) {
+	tism_borrowed_shared_memory_t shm;
+	uint8_t value;
+	TISM_MBIND(tism_wait_and_open(&shm, name));
+	while (!tism_borrowed_has_changed(&shm)) {
+		usleep(1000);
+	}
+	TISM_MBIND(tism_borrowed_read(&shm, &value));
+	return tism_borrowed_close(&shm);
+}
+pthread_mutex_t lock;
+int protection = PROT_READ;
+`
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, t.TempDir(), "gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Ic", source)
+}
+
 // What cannot be shared does not compile.
 func TestBadFieldsDoNotCompile(t *testing.T) {
 	t.Parallel()

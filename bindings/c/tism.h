@@ -21,6 +21,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* TISM's header brings these, and programs for it may count on them. */
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -322,7 +327,9 @@ tism_result_t tism_remove(const char *name, const char *dir, bool force);
 
 /* ---- Without a name ---------------------------------------------------------------------- */
 
-/* Makes a topic in a memfd that can neither shrink nor grow. name is for messages. */
+/* Makes a topic in a memfd that can neither shrink nor grow. name is for messages. It has no
+   successor: a restarted publisher has no name to find it by, so it makes a new one and hands
+   that on; consumers of the old one see TISM_DIED and keep its newest value. */
 tism_result_t tism_create_mem(volatile tism_owned_shared_memory_t *shm, const char *name,
                               const void *data, size_t n, const tism_options_t *options);
 
