@@ -597,8 +597,8 @@ static void put_snake(struct text *t, const char *s)
 			}
 			continue;
 		}
-		if (is_capital(s[i]) && (is_small(before) || is_digit(before) ||
-		                         (is_capital(before) && is_small(after)))) {
+		bool begins = before == '.' || before == ']' || before == '_';
+		if (is_capital(s[i]) && !begins && (!is_capital(before) || is_small(after))) {
 			put_char(t, '_');
 		}
 		put_char(t, is_capital(s[i]) ? (char)(s[i] - 'A' + 'a') : s[i]);

@@ -333,6 +333,18 @@ static void test_describe(void)
 	CHECK(strcmp(text, "struct") == 0);
 	CHECK(tism_describe(NULL, text, sizeof text) == 0);
 	tism_field_t odd = TISM_FIELD(everything, timeUS);
+	static const char *const names[][2] = {
+		{"GyroRad", "gyro_rad"}, {"HTTPCode", "http_code"}, {"X_Y", "x_y"}, {"A1B2", "a1_b2"},
+		{"UTF8Text", "utf8_text"}, {"ABC", "abc"}, {"pos.X", "pos.x"}, {"cell[0].ID", "cell.id"},
+		{"\xc3\x89X", "\xc3\x89_x"}, /* as Go: E acute is no capital, which are A to Z */
+	};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		tism_field_t f = {names[i][0], TISM_U8, 0, {0}, {0}};
+		tism_type_t named = {"T", 1, &f, 1, NULL};
+		char want[100];
+		(void)snprintf(want, sizeof want, "struct T 1\n%s u8 @0\n", names[i][1]);
+		CHECK(tism_describe(&named, text, sizeof text) && strcmp(text, want) == 0);
+	}
 	tism_type_t t = {"odd", 4, &odd, 1, NULL}; /* the field ends beyond the type */
 	CHECK(tism_describe(&t, text, sizeof text) == 0);
 	odd.element = 99;
