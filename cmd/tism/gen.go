@@ -38,6 +38,9 @@ compare. One Go file stays the source of truth.
 Without an output, print the descriptors and the layouts. FILE may be - for standard output.
 Under go generate and without TYPE, the type that is declared next is meant.
 
+Name types that share a struct together, so that one file has them all. In a module of your own,
+"go get -tool github.com/tism-go/tism/cmd/tism" makes it "go tool tism gen".
+
 Fields can be bools, sized numbers, structs, and arrays of those; their names become
 snake_case, or what a tag says (` + "`tism:\"name\"`" + `). Whatever else there is, is an error that
 names the field. So is a struct whose 64-bit fields 32-bit Go would place elsewhere: the
@@ -142,7 +145,7 @@ func (c genCommand) loadTopic(names []string) (gen.Output, error) {
 	if err != nil {
 		return gen.Output{}, fmt.Errorf("topic %s: %w", c.topic, err)
 	}
-	return gen.Output{Roots: []*gen.Struct{root}, Origin: fmt.Sprintf("From the descriptor of topic %s.", c.topic), Prefix: c.prefix}, nil
+	return gen.Output{Roots: []*gen.Struct{root}, Origin: fmt.Sprintf("From the descriptor of topic %q.", c.topic), Prefix: c.prefix}, nil
 }
 
 func (c genCommand) writeGo(o gen.Output) ([]byte, error) {

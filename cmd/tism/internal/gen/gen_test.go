@@ -296,6 +296,10 @@ func TestFromTopic(t *testing.T) {
 
 func TestFromTopicRefuses(t *testing.T) {
 	for text, want := range map[string]string{
+		"struct A 8\na..b u64 @0\n":                       "a name is letters",
+		"struct A 8\n. u64 @0\n":                          "a name is letters",
+		"struct A 8\nx;exit(1) u64 @0\n":                  "a name is letters",
+		"struct A 8\nx\"\\ u64 @0\n":                      "a name is letters",
 		"bytes - 100\n":                                   "holds bytes",
 		"msgpack Log 100\n":                               "holds msgpack",
 		"struct A 8\nx u32 @2\n":                          "not aligned",
@@ -333,7 +337,8 @@ func FuzzFromTopic(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got, err := s.Type(); err != nil || got.String() != text {
+		typ.Name = s.Title
+		if got, err := s.Type(); err != nil || got.String() != typ.String() {
 			t.Fatalf("%v: descriptor\n%swant\n%s", err, got, text)
 		}
 		o := gen.Output{Roots: []*gen.Struct{s}, Origin: "A fuzz test."}

@@ -10,7 +10,8 @@ import (
 
 // FromTopic makes a struct of a topic's descriptor, in which nested structs are flattened:
 // it finds such that give the same descriptor again, or returns an error. name is what to
-// call it, "" for its own name.
+// call it, "" for its own name. The topic's word is not trusted: names become source text,
+// so they must be names.
 func FromTopic(t shm.Type, name string) (*Struct, error) {
 	if t.Kind != shm.Struct {
 		return nil, fmt.Errorf("the topic holds %s, which has no fields: only a struct can be written in other languages", t.Kind)
@@ -18,10 +19,21 @@ func FromTopic(t shm.Type, name string) (*Struct, error) {
 	if name == "" {
 		name = goName(t.Name)
 	}
+	if !isName(name) {
+		return nil, fmt.Errorf("type name %q: a name is letters, digits and _", name)
+	}
+	if t.Name != "" && !isName(t.Name) {
+		t.Name = asciiName(t.Name) // "ns::State"; never compared
+	}
 	s := &Struct{Name: name, Title: t.Name, Size: t.Size, Align: 1}
 	leaves := make([]leaf, len(t.Fields))
 	for i, f := range t.Fields {
 		leaves[i] = leaf{strings.Split(f.Name, "."), f}
+		for _, part := range leaves[i].path {
+			if !isName(part) {
+				return nil, fmt.Errorf("field %q: a name is letters, digits and _", f.Name)
+			}
+		}
 	}
 	var err error
 	if s.Members, err = unflatten(leaves, name, 0, t.Size); err != nil {
