@@ -2,6 +2,7 @@ package gen_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -160,6 +161,29 @@ func TestHeaderCompiles(t *testing.T) {
 				file = source2
 			}
 			run(t, nil, append(append(argv, strict...), "-fsyntax-only", "-I", c, file)...)
+		})
+	}
+}
+
+// A descriptor longer than the strings that C promises compiles without a warning, too.
+func TestLongDescriptorCompiles(t *testing.T) {
+	t.Parallel()
+	c := bindings(t, "c")
+	var text strings.Builder
+	text.WriteString("type T struct {\n")
+	for i := range 400 {
+		fmt.Fprintf(&text, "FieldNumber%d uint32\n", i)
+	}
+	roots, err := loadText(t, text.String()+"}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := outputs(t, "types.h", gen.C, roots...)
+	source := write(t, dir, "program.c", "#include \"types.h\"\nint main(void) { return tt_t_type.size != 1600; }\n")
+	for _, cc := range []string{"gcc", "clang"} {
+		t.Run(cc, func(t *testing.T) {
+			needs(t, cc)
+			run(t, nil, append(append([]string{cc, "-std=c11"}, strict...), "-fsyntax-only", "-I", c, source)...)
 		})
 	}
 }
