@@ -257,7 +257,11 @@ func TestKilledReader(t *testing.T) {
 				dir := t.TempDir()
 				pub := p.pub.start(t, dir, nil)
 				pub.ok("create patient sample topic %d 0", buffers)
-				for n := 1; n < 6; n++ {
+				deaths := 2
+				if all {
+					deaths = 5
+				}
+				for n := 1; n <= deaths; n++ {
 					sub := p.sub.start(t, dir, nil)
 					sub.ok("open now sample topic")
 					if got := sub.ask("rlock"); !strings.HasPrefix(got, "ok ") {
