@@ -23,14 +23,40 @@ type toolchain struct {
 
 var native = toolchain{name: "c", cc: "gcc", args: []string{"-O2"}}
 
-// What else the C code is built with. Those that are not installed are skipped.
-var toolchains = []toolchain{
+// toolchains are what else the C code is built with. They take minutes, so they need
+// TISM_TEST_ALL, which CI sets. Those that are not installed are skipped.
+var toolchains = everything([]toolchain{
 	{name: "c-clang", cc: "clang", args: []string{"-O2"}},
 	{name: "c-musl", cc: "musl-gcc", args: []string{"-O2", "-static"}},
 	{name: "c-sanitized", cc: "gcc", args: []string{"-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"}},
 	{name: "c-threads", cc: "clang", args: []string{"-O1", "-fsanitize=thread"}},
 	{name: "c-arm64", cc: "aarch64-linux-gnu-gcc", args: []string{"-O2", "-static"}, run: "qemu-aarch64-static"},
 	{name: "c-armhf", cc: "arm-linux-gnueabihf-gcc", args: []string{"-O2", "-static"}, run: "qemu-arm-static"},
+})
+
+// all asks for every way to build, and for longer runs.
+var all = os.Getenv("TISM_TEST_ALL") != ""
+
+func everything(list []toolchain) []toolchain {
+	if os.Getenv("TISM_TEST_ALL") == "" {
+		return nil
+	}
+	return list
+}
+
+// forBuilds runs a test for each way to build the C code.
+func forBuilds(t *testing.T, f func(t *testing.T, tc toolchain)) {
+	for _, tc := range append([]toolchain{native}, toolchains...) {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f(t, tc)
+		})
+	}
+	if !all {
+		t.Run("others", func(t *testing.T) {
+			t.Skip("needs TISM_TEST_ALL=1: clang, musl, sanitizers, and ARM under qemu-user")
+		})
+	}
 }
 
 // strict are the warnings that the sources must be free of.
@@ -46,14 +72,14 @@ var builds struct {
 // at its first use.
 func (tc toolchain) program(t testing.TB, source string) []string {
 	t.Helper()
-	for _, tool := range []string{tc.cc, tc.run} {
-		if _, err := exec.LookPath(tool); tool != "" && err != nil {
-			t.Skipf("%s: %s is not installed", tc.name, tool)
-		}
-	}
+	tc.needed(t)
 	sources := []string{"c/tests/" + source}
-	if source != "layout.c" {
-		sources = append(sources, "c/tism.c")
+	if source != "descriptors.c" { // which includes it
+		library, err := tc.build(tc.name+"-tism.o", []string{"-c", "c/tism.c"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, library)
 	}
 	file, err := tc.build(tc.name+"-"+strings.TrimSuffix(source, ".c"), sources)
 	if err != nil {
@@ -63,6 +89,15 @@ func (tc toolchain) program(t testing.TB, source string) []string {
 		return []string{tc.run, file}
 	}
 	return []string{file}
+}
+
+func (tc toolchain) needed(t testing.TB) {
+	t.Helper()
+	for _, tool := range []string{tc.cc, tc.run} {
+		if _, err := exec.LookPath(tool); tool != "" && err != nil {
+			t.Skipf("%s: %s is not installed", tc.name, tool)
+		}
+	}
 }
 
 func (tc toolchain) build(name string, sources []string) (string, error) {

@@ -3,12 +3,9 @@
 package bindings_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,15 +35,11 @@ func needs(t *testing.T, tools ...string) {
 }
 
 func TestUnitC(t *testing.T) {
-	for _, tc := range append([]toolchain{native}, toolchains...) {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			run(t, t.TempDir(), tc.program(t, "unit.c")...)
-		})
-	}
+	forBuilds(t, func(t *testing.T, tc toolchain) { run(t, t.TempDir(), tc.program(t, "unit.c")...) })
 }
 
 func TestUnitValgrind(t *testing.T) {
+	t.Parallel()
 	needs(t, "valgrind")
 	argv := []string{"valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--trace-children=yes"}
 	text := run(t, t.TempDir(), append(argv, native.program(t, "unit.c")...)...)
@@ -55,59 +48,20 @@ func TestUnitValgrind(t *testing.T) {
 	}
 }
 
-// The offsets that the compiler gave tism.c are those of the page. (TestLayoutPage of
-// package shm holds Go to the page.)
-func TestLayoutOfC(t *testing.T) {
-	page, err := os.ReadFile("../docs/LAYOUT.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sections := make(map[string]string)
-	for area, number := range map[string]string{"area": "2", "header": "3", "publisher": "4", "control": "5", "slot": "5", "buffer": "6"} {
-		_, rest, _ := strings.Cut(string(page), "\n## "+number+". ")
-		sections[area], _, _ = strings.Cut(rest, "\n## ")
-	}
-	for _, tc := range append([]toolchain{native}, toolchains...) {
-		t.Run(tc.name, func(t *testing.T) {
-			text := run(t, t.TempDir(), tc.program(t, "layout.c")...)
-			for line := range strings.Lines(text) {
-				area, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-				name, offset := rest[:strings.LastIndex(rest, " ")], rest[strings.LastIndex(rest, " ")+1:]
-				if !pageSays(sections[area], area, name, offset) {
-					t.Errorf("%s: %s at %s in C, which section %q of the page does not say", area, name, offset, area)
-				}
-			}
-		})
-	}
-}
-
-// pageSays looks for a table row that begins with the offset and names the field.
-func pageSays(section, area, name, offset string) bool {
-	quoted := regexp.QuoteMeta(name)
-	pattern := `(?m)^\| ` + offset + ` \|.*(\| |` + "`)" + quoted + "[ `,:]"
-	switch {
-	case area == "slot": // words, in a sentence
-		n, _ := strconv.Atoi(offset)
-		pattern = fmt.Sprintf(`[ ,]%d(–\d+)? `+"`%s`", n/4, quoted)
-	case area == "area":
-		pattern = `(?m)^\| ` + quoted + `[^|]*\| ` + offset + ` \|`
-	case strings.HasPrefix(name, "slot "): // 128 + 64 × i
-		i, _ := strconv.Atoi(name[len("slot "):])
-		want, _ := strconv.Atoi(offset)
-		return 128+64*i == want && strings.Contains(section, "| 128 + 64 × i | slot i |")
-	}
-	return regexp.MustCompile(pattern).MatchString(section)
-}
-
 func TestHeaderInCPlusPlus(t *testing.T) {
 	for _, cxx := range []string{"g++", "clang++"} {
 		for _, std := range []string{"c++11", "c++20"} {
 			t.Run(cxx+" "+std, func(t *testing.T) {
-				needs(t, "gcc", cxx)
+				t.Parallel()
+				needs(t, cxx)
+				native.needed(t)
 				dir := t.TempDir()
-				run(t, dir, "gcc", "-std=c11", "-O2", "-c", "c/tism.c", "-o", dir+"/tism.o")
+				library, err := native.build(native.name+"-tism.o", []string{"-c", "c/tism.c"})
+				if err != nil {
+					t.Fatal(err)
+				}
 				run(t, dir, cxx, "-std="+std, "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror",
-					"-Ic", "c/tests/types.cc", dir+"/tism.o", "-o", dir+"/types", "-pthread")
+					"-Ic", "c/tests/types.cc", library, "-o", dir+"/types", "-pthread")
 				topics := t.TempDir()
 				run(t, topics, dir+"/types")
 			})
@@ -115,8 +69,34 @@ func TestHeaderInCPlusPlus(t *testing.T) {
 	}
 }
 
+// A program for TISM may include nothing but its header.
+func TestHeaderAlone(t *testing.T) {
+	t.Parallel()
+	needs(t, "gcc")
+	source := filepath.Join(t.TempDir(), "alone.c")
+	text := `#include "tism.h"
+tism_result_t once(char *name) {
+	tism_borrowed_shared_memory_t shm;
+	uint8_t value;
+	TISM_MBIND(tism_wait_and_open(&shm, name));
+	while (!tism_borrowed_has_changed(&shm)) {
+		usleep(1000);
+	}
+	TISM_MBIND(tism_borrowed_read(&shm, &value));
+	return tism_borrowed_close(&shm);
+}
+pthread_mutex_t lock;
+int protection = PROT_READ;
+`
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, t.TempDir(), "gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Ic", source)
+}
+
 // What cannot be shared does not compile.
 func TestBadFieldsDoNotCompile(t *testing.T) {
+	t.Parallel()
 	needs(t, "gcc", "g++")
 	for _, field := range []string{"const char *x", "long double x", "int x[3]", "struct { int y; } x"} {
 		for cc, file := range map[string]string{"gcc": "bad.c", "g++": "bad.cc"} {
@@ -135,6 +115,7 @@ func TestBadFieldsDoNotCompile(t *testing.T) {
 
 // Installed, the library is found by pkg-config and by CMake, and the examples run.
 func TestInstall(t *testing.T) {
+	t.Parallel()
 	needs(t, "cmake", "pkg-config", "gcc", "make")
 	source, err := filepath.Abs("c")
 	if err != nil {
@@ -146,8 +127,7 @@ func TestInstall(t *testing.T) {
 	run(t, build, "cmake", "--build", build)
 	run(t, build, "cmake", "--install", build)
 
-	t.Setenv("PKG_CONFIG_PATH", prefix+"/lib/pkgconfig")
-	flags := strings.Fields(run(t, build, "pkg-config", "--cflags", "--libs", "tism"))
+	flags := strings.Fields(run(t, build, "env", "PKG_CONFIG_PATH="+prefix+"/lib/pkgconfig", "pkg-config", "--cflags", "--libs", "tism"))
 	args := append([]string{"gcc", "-std=c11", "-o", build + "/classic-installed", "c/examples/classic.c"}, flags...)
 	run(t, build, args...)
 	topics := t.TempDir()

@@ -18,7 +18,6 @@ import (
 // forTopics runs a test for each pair, kind of value and number of buffers.
 func forTopics(t *testing.T, f func(t *testing.T, p pair, kind string, buffers int)) {
 	forPairs(t, func(t *testing.T, p pair, _ string) {
-		t.Parallel()
 		for _, kind := range []string{"sample", "bytes"} {
 			for _, buffers := range []int{1, 4} {
 				t.Run(fmt.Sprintf("%s/%d", kind, buffers), func(t *testing.T) { f(t, p, kind, buffers) })
@@ -258,7 +257,11 @@ func TestKilledReader(t *testing.T) {
 				dir := t.TempDir()
 				pub := p.pub.start(t, dir, nil)
 				pub.ok("create patient sample topic %d 0", buffers)
-				for n := 1; n < 6; n++ {
+				deaths := 2
+				if all {
+					deaths = 5
+				}
+				for n := 1; n <= deaths; n++ {
 					sub := p.sub.start(t, dir, nil)
 					sub.ok("open now sample topic")
 					if got := sub.ask("rlock"); !strings.HasPrefix(got, "ok ") {
@@ -313,9 +316,9 @@ func TestMemfd(t *testing.T) {
 
 // At full speed nobody sees half a value, nor one older than the last.
 func TestTornValues(t *testing.T) {
-	ms := 150
-	if testing.Short() {
-		ms = 30
+	ms := 30
+	if all {
+		ms = 150
 	}
 	forPairs(t, func(t *testing.T, p pair, _ string) {
 		for _, buffers := range []int{1, 2, 4} {

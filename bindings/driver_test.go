@@ -65,8 +65,12 @@ func pairs() (list []pair) {
 
 // forPairs runs a test for each pair, with a directory of its own.
 func forPairs(t *testing.T, f func(t *testing.T, p pair, dir string)) {
+	t.Parallel()
 	for _, p := range pairs() {
-		t.Run(p.pub.name+" to "+p.sub.name, func(t *testing.T) { f(t, p, t.TempDir()) })
+		t.Run(p.pub.name+" to "+p.sub.name, func(t *testing.T) {
+			t.Parallel()
+			f(t, p, t.TempDir())
+		})
 	}
 }
 

@@ -597,8 +597,8 @@ static void put_snake(struct text *t, const char *s)
 			}
 			continue;
 		}
-		if (is_capital(s[i]) && (is_small(before) || is_digit(before) ||
-		                         (is_capital(before) && is_small(after)))) {
+		bool begins = before == '.' || before == ']' || before == '_';
+		if (is_capital(s[i]) && !begins && (!is_capital(before) || is_small(after))) {
 			put_char(t, '_');
 		}
 		put_char(t, is_capital(s[i]) ? (char)(s[i] - 'A' + 'a') : s[i]);
@@ -763,8 +763,23 @@ static enum kind parse_descriptor(const char *text, size_t length, uint64_t *siz
 	return k;
 }
 
+/* The length of a descriptor that a generator wrote, 0 if it is not one of that type. */
+static size_t described(const tism_type_t *type)
+{
+	size_t n = strlen(type->descriptor);
+	uint64_t size;
+	return parse_descriptor(type->descriptor, n, &size) == STRUCT && size == type->size ? n : 0;
+}
+
 size_t tism_describe(const tism_type_t *type, char *text, size_t size)
 {
+	if (type && type->descriptor) {
+		size_t n = described(type);
+		if (n && text && size) {
+			(void)snprintf(text, size, "%s", type->descriptor);
+		}
+		return n;
+	}
 	if (!type || !type->count) {
 		return 0;
 	}

@@ -21,6 +21,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* TISM's header brings these, and programs for it may count on them. */
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -198,6 +203,7 @@ typedef struct {
 	size_t size;
 	const tism_field_t *fields;
 	size_t count;
+	const char *descriptor; /* its canonical text, as tism gen writes it, in place of fields */
 } tism_type_t;
 
 enum {
@@ -205,7 +211,7 @@ enum {
 	TISM_I64, TISM_U64, TISM_F64, TISM_C64, TISM_C128
 };
 
-#define TISM_TYPE(type, fields) {#type, sizeof(type), fields, sizeof(fields) / sizeof((fields)[0])}
+#define TISM_TYPE(type, fields) {#type, sizeof(type), fields, sizeof(fields) / sizeof((fields)[0]), NULL}
 
 /* A number or bool, also within a struct (pos.x) or within an element (cell[0].id). */
 #define TISM_FIELD(type, member)                                                               \
@@ -321,7 +327,9 @@ tism_result_t tism_remove(const char *name, const char *dir, bool force);
 
 /* ---- Without a name ---------------------------------------------------------------------- */
 
-/* Makes a topic in a memfd that can neither shrink nor grow. name is for messages. */
+/* Makes a topic in a memfd that can neither shrink nor grow. name is for messages. It has no
+   successor: a restarted publisher has no name to find it by, so it makes a new one and hands
+   that on; consumers of the old one see TISM_DIED and keep its newest value. */
 tism_result_t tism_create_mem(volatile tism_owned_shared_memory_t *shm, const char *name,
                               const void *data, size_t n, const tism_options_t *options);
 

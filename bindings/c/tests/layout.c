@@ -1,49 +1,53 @@
-/* Prints the layout as tism.c has it, for a comparison with docs/LAYOUT.md. */
+/*
+ * Asserts that tism.c has the layout of docs/LAYOUT.md: page.h, which ../../layout_test.go
+ * makes of the page, has a macro for each row of its tables.
+ */
 
 #include "../tism.c"
 
-#define SHOW(area, type, field, name) \
-	(void)printf("%s %s %zu\n", area, name, offsetof(struct type, field))
+#include "page.h"
 
-int main(void)
-{
-	SHOW("header", header, magic, "magic");
-	SHOW("header", header, version, "layout version");
-	SHOW("header", header, buffers, "buffers");
-	SHOW("header", header, slots, "slots");
-	SHOW("header", header, descriptor_length, "length of the descriptor");
-	SHOW("header", header, size, "size");
-	SHOW("header", header, buffers_at, "*B*");
-	SHOW("header", header, stride, "stride");
-	SHOW("header", header, capacity, "capacity");
-	SHOW("header", header, zero, "zero");
-	(void)printf("header type descriptor %d\n", HEADER_FIXED);
-	SHOW("publisher", publisher_words, lock, "W");
-	SHOW("publisher", publisher_words, latest, "latest");
-	SHOW("publisher", publisher_words, want, "want");
-	SHOW("publisher", publisher_words, state, "state");
-	SHOW("publisher", publisher_words, retired, "retired");
-	SHOW("publisher", publisher_words, generation, "generation");
-	SHOW("publisher", publisher_words, pid, "pid");
-	SHOW("publisher", publisher_words, command, "command");
-	SHOW("publisher", publisher_words, base, "base_lo");
-	SHOW("control", control, notify, "notify");
-	SHOW("control", control, hi, "hi");
-	SHOW("control", control, freed, "freed");
-	SHOW("control", control, slots, "slot 0");
-	(void)printf("control slot 1 %zu\n", offsetof(struct control, slots) + sizeof(struct slot));
-	SHOW("slot", slot, lock, "lock");
-	SHOW("slot", slot, pins, "pins");
-	SHOW("slot", slot, pid, "pid");
-	SHOW("slot", slot, command, "command");
-	SHOW("buffer", buffer, sequence, "bseq");
-	SHOW("buffer", buffer, length, "length");
-	SHOW("buffer", buffer, number, "number");
-	SHOW("buffer", buffer, published, "time of publication");
-	SHOW("buffer", buffer, sampled, "time of the sample");
-	SHOW("buffer", buffer, zero, "zero");
-	SHOW("buffer", buffer, payload, "payload");
-	(void)printf("area publisher %d\n", PUBLISHER_AT);
-	(void)printf("area control %d\n", CONTROL_AT);
-	return 0;
-}
+#define SAME(type, field, row) \
+	_Static_assert(offsetof(struct type, field) == PAGE_##row, #type "." #field " is elsewhere")
+
+SAME(header, magic, HEADER_MAGIC);
+SAME(header, version, HEADER_LAYOUT_VERSION);
+SAME(header, buffers, HEADER_BUFFERS);
+SAME(header, slots, HEADER_SLOTS);
+SAME(header, descriptor_length, HEADER_LENGTH_OF_THE_DESCRIPTOR_IN_BYTES);
+SAME(header, size, HEADER_SIZE);
+SAME(header, buffers_at, HEADER_B);
+SAME(header, stride, HEADER_STRIDE);
+SAME(header, capacity, HEADER_CAPACITY);
+SAME(header, zero, HEADER_ZERO);
+_Static_assert(sizeof(struct header) == PAGE_HEADER_TYPE_DESCRIPTOR, "the descriptor is elsewhere");
+
+SAME(publisher_words, lock, PUBLISHER_W);
+SAME(publisher_words, latest, PUBLISHER_LATEST);
+SAME(publisher_words, want, PUBLISHER_WANT);
+SAME(publisher_words, state, PUBLISHER_STATE);
+SAME(publisher_words, retired, PUBLISHER_RETIRED);
+SAME(publisher_words, generation, PUBLISHER_GENERATION);
+SAME(publisher_words, pid, PUBLISHER_PID);
+SAME(publisher_words, command, PUBLISHER_COMMAND);
+SAME(publisher_words, base, PUBLISHER_BASE_LO);
+
+SAME(control, notify, CONTROL_NOTIFY);
+SAME(control, hi, CONTROL_HI);
+SAME(control, freed, CONTROL_FREED);
+_Static_assert(offsetof(struct control, slots) == 128 && sizeof(struct slot) == 64, "128 + 64 x i");
+
+SAME(slot, lock, SLOT_LOCK);
+SAME(slot, pins, SLOT_PINS);
+SAME(slot, pid, SLOT_PID);
+SAME(slot, command, SLOT_COMMAND);
+
+SAME(buffer, sequence, BUFFER_BSEQ);
+SAME(buffer, length, BUFFER_LENGTH_OF_THE_PAYLOAD_IN_BYTES);
+SAME(buffer, number, BUFFER_NUMBER_OF_THE_PUBLICATION_OVER_THE_TOPIC_S_LIFE);
+SAME(buffer, published, BUFFER_TIME_OF_PUBLICATION);
+SAME(buffer, sampled, BUFFER_TIME_OF_THE_SAMPLE);
+SAME(buffer, zero, BUFFER_ZERO);
+SAME(buffer, payload, BUFFER_PAYLOAD);
+
+_Static_assert(PUBLISHER_AT == PAGE_AREA_PUBLISHER && CONTROL_AT == PAGE_AREA_CONTROL, "section 2");

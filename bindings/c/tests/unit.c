@@ -333,10 +333,44 @@ static void test_describe(void)
 	CHECK(strcmp(text, "struct") == 0);
 	CHECK(tism_describe(NULL, text, sizeof text) == 0);
 	tism_field_t odd = TISM_FIELD(everything, timeUS);
-	tism_type_t t = {"odd", 4, &odd, 1}; /* the field ends beyond the type */
+	static const char *const names[][2] = {
+		{"GyroRad", "gyro_rad"}, {"HTTPCode", "http_code"}, {"X_Y", "x_y"}, {"A1B2", "a1_b2"},
+		{"UTF8Text", "utf8_text"}, {"ABC", "abc"}, {"pos.X", "pos.x"}, {"cell[0].ID", "cell.id"},
+		{"\xc3\x89X", "\xc3\x89_x"}, /* as Go: E acute is no capital, which are A to Z */
+	};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		tism_field_t f = {names[i][0], TISM_U8, 0, {0}, {0}};
+		tism_type_t named = {"T", 1, &f, 1, NULL};
+		char want[100];
+		(void)snprintf(want, sizeof want, "struct T 1\n%s u8 @0\n", names[i][1]);
+		CHECK(tism_describe(&named, text, sizeof text) && strcmp(text, want) == 0);
+	}
+	tism_type_t t = {"odd", 4, &odd, 1, NULL}; /* the field ends beyond the type */
 	CHECK(tism_describe(&t, text, sizeof text) == 0);
 	odd.element = 99;
 	CHECK(tism_describe(&t, text, sizeof text) == 0);
+}
+
+/* As tism gen writes a type: with its text. */
+static void test_generated(void)
+{
+	char text[1000];
+	tism_type_t t = {"T", 8, NULL, 0, "struct T 8\nbattery_mV i64 @0\n"};
+	CHECK(tism_describe(&t, text, sizeof text) == strlen(t.descriptor));
+	CHECK(strcmp(text, t.descriptor) == 0);
+	tism_owned_shared_memory_t pub;
+	tism_options_t o = {.type = &t};
+	OK(tism_create_with(&pub, "topic", "12345678", 8, &o));
+	CHECK(strcmp(tism_descriptor(&pub), t.descriptor) == 0);
+	OK(tism_owned_remove(&pub));
+
+	t.size = 9; /* of another type */
+	CHECK(tism_describe(&t, text, sizeof text) == 0);
+	t.size = 8;
+	t.descriptor = "bytes T 8\n";
+	CHECK(tism_describe(&t, text, sizeof text) == 0);
+	t.descriptor = "struct T 8\nx i64 @1\n";
+	IS(TISM_INVALID_ARGUMENT, tism_create_with(&pub, "topic", "12345678", 8, &o));
 }
 
 static void test_descriptors(void)
@@ -401,7 +435,7 @@ typedef struct {
 } other;
 static const tism_field_t other_fields[] = {TISM_FIELD(other, a), TISM_FIELD(other, b)};
 static const tism_type_t other_type = TISM_TYPE(other, other_fields);
-static const tism_type_t same_type = {"called_otherwise", sizeof(pair), pair_fields, 2};
+static const tism_type_t same_type = {"called_otherwise", sizeof(pair), pair_fields, 2, NULL};
 
 static void test_typed(void)
 {
@@ -1173,6 +1207,7 @@ static const struct {
 	{"arguments", test_arguments},
 	{"mbind", test_mbind},
 	{"describe", test_describe},
+	{"generated", test_generated},
 	{"descriptors", test_descriptors},
 	{"typed", test_typed},
 	{"bytes", test_bytes},

@@ -31,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tism.h"
+
 #if !defined SYS_futex && defined SYS_futex_time64
 #define SYS_futex SYS_futex_time64 /* riscv32; we never pass a time */
 #endif
@@ -347,7 +349,7 @@ static void subject_rwlock(void)
 
 /* ---- tism: lock, copy, stamp, unlock ---- */
 
-static inline void tism_write(const void *from, size_t size)
+static inline void like_tism_write(const void *from, size_t size)
 {
 	must(pthread_rwlock_wrlock(&shm->lock), "locking for writing");
 	memcpy(shm_payload, from, size);
@@ -355,7 +357,7 @@ static inline void tism_write(const void *from, size_t size)
 	must(pthread_rwlock_unlock(&shm->lock), "unlocking");
 }
 
-static inline void tism_read(void *to, size_t size)
+static inline void like_tism_read(void *to, size_t size)
 {
 	must(pthread_rwlock_rdlock(&shm->lock), "locking for reading");
 	memcpy(to, shm_payload, size);
@@ -366,14 +368,14 @@ static void tism_writes(size_t size, uint64_t n)
 {
 	for (size = opaque(size); n > 0; n--) {
 		TOUCH(private_buf);
-		tism_write(private_buf, size);
+		like_tism_write(private_buf, size);
 	}
 }
 
 static void tism_reads(size_t size, uint64_t n)
 {
 	for (size = opaque(size); n > 0; n--) {
-		tism_read(private_buf, size);
+		like_tism_read(private_buf, size);
 		TOUCH(private_buf);
 	}
 }
@@ -382,6 +384,104 @@ static void subject_tism(void)
 {
 	bench_sizes("TISMWrite", tism_writes);
 	bench_sizes("TISMRead", tism_reads);
+}
+
+/* ---- binding: bindings/c, a topic with the same payloads ---- */
+
+static tism_owned_shared_memory_t topic_pub;
+static tism_borrowed_shared_memory_t topic_sub;
+
+static void must_tism(tism_result_t r, const char *doing)
+{
+	if (r != TISM_OK) {
+		fprintf(stderr, "compare: %s: ", doing);
+		die_because(tism_strerror(r));
+	}
+}
+
+static void topic_writes(size_t size, uint64_t n)
+{
+	(void)size;
+	for (; n > 0; n--) {
+		TOUCH(private_buf);
+		must_tism(tism_owned_write(&topic_pub, private_buf), "writing a topic");
+	}
+}
+
+static void topic_reads(size_t size, uint64_t n)
+{
+	(void)size;
+	for (; n > 0; n--) {
+		must_tism(tism_borrowed_read(&topic_sub, private_buf), "reading a topic");
+		TOUCH(private_buf);
+	}
+}
+
+static void topic_guards(size_t size, uint64_t n)
+{
+	void *p;
+
+	(void)size;
+	for (; n > 0; n--) {
+		must_tism(tism_unsafe_borrowed_read_lock(&topic_sub, &p), "locking a topic");
+		must_tism(tism_unsafe_borrowed_unlock(&topic_sub, &p), "unlocking a topic");
+	}
+}
+
+/* A memfd: nothing can stay behind. The consumer opens it as a received one. */
+static void with_topic(unsigned buffers, unsigned flags, int i, void (*body)(const char *, size_t))
+{
+	tism_options_t o = {.buffers = buffers, .flags = flags};
+	size_t size = sizes[i].bytes;
+	char name[64];
+	int fd;
+
+	must_tism(tism_create_mem(&topic_pub, "compare", private_buf, size, &o), "creating a topic");
+	must_tism(tism_share(&topic_pub, &fd), "sharing a topic");
+	must_tism(tism_open_fd(&topic_sub, fd, NULL), "opening a topic");
+	close(fd);
+	snprintf(name, sizeof name, "/buffers=%u/size=%s", buffers, sizes[i].name);
+	body(name, size);
+	must_tism(tism_borrowed_close(&topic_sub), "closing a topic");
+	must_tism(tism_owned_close(&topic_pub), "closing a topic");
+}
+
+static void measure_topic(const char *where, size_t size)
+{
+	char full[96];
+
+	snprintf(full, sizeof full, "CTopicWrite%s", where);
+	bench(full, topic_writes, size, size);
+	snprintf(full, sizeof full, "CTopicRead%s", where);
+	bench(full, topic_reads, size, size);
+}
+
+static void measure_guards(const char *where, size_t size)
+{
+	char full[96];
+
+	snprintf(full, sizeof full, "CTopicGuard%s", where);
+	bench(full, topic_guards, size, 0);
+}
+
+static void measure_untimed(const char *where, size_t size)
+{
+	char full[96];
+
+	snprintf(full, sizeof full, "CTopicWriteUntimed%s", where);
+	bench(full, topic_writes, size, size);
+}
+
+static void subject_binding(void)
+{
+	enum { SIZE_64 = 1 };
+
+	for (int i = 0; i < (int)(sizeof sizes / sizeof *sizes); i++)
+		with_topic(4, 0, i, measure_topic);
+	with_topic(1, 0, SIZE_64, measure_topic);
+	with_topic(4, TISM_NO_TIMESTAMPS, SIZE_64, measure_untimed);
+	with_topic(4, 0, SIZE_64, measure_guards);
+	with_topic(1, 0, SIZE_64, measure_guards);
 }
 
 /* ---- memcpy: the floor under any copying interface ---- */
@@ -434,7 +534,7 @@ static void writer_body(void *arg)
 	(void)arg;
 	while (!stopped()) {
 		msg[0] = ++msg[MSG_SIZE / sizeof(uint32_t) - 1];
-		tism_write(msg, size);
+		like_tism_write(msg, size);
 		count_one(&shm->writes);
 	}
 }
@@ -446,7 +546,7 @@ static void reader_body(void *arg)
 
 	(void)arg;
 	while (!stopped()) {
-		tism_read(msg, size);
+		like_tism_read(msg, size);
 		if (msg[0] != msg[MSG_SIZE / sizeof(uint32_t) - 1])
 			die_because("a reader saw half of a write");
 		count_one(&shm->reads);
@@ -826,6 +926,7 @@ static const struct subject {
 } subjects[] = {
 	{"rwlock", subject_rwlock, "glibc's process-shared rwlock, lock and unlock, uncontended"},
 	{"tism", subject_tism, "that lock + memcpy (+ clock): a TISM write and read, 8 B to 1 MiB"},
+	{"binding", subject_binding, "bindings/c: write, read and guard of a topic, 8 B to 1 MiB"},
 	{"memcpy", subject_memcpy, "memcpy alone, to and from shared memory, 8 B to 1 MiB"},
 	{"contended", subject_contended, "a TISM writer against a TISM reader, 64 B, two CPUs"},
 	{"wake", subject_wake, "round trips: futex, pipe, Unix SOCK_SEQPACKET; same CPU, two CPUs"},
