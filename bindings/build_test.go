@@ -40,6 +40,9 @@ var builds struct {
 	sync.Mutex
 	dir   string
 	files map[string]func() (string, error)
+
+	cargo    sync.Once
+	cargoErr error
 }
 
 // program returns the command line that runs a program of c/tests, which it builds

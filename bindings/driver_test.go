@@ -46,10 +46,16 @@ func inC(tc toolchain) language {
 // A pair is a publisher and a consumer.
 type pair struct{ pub, sub language }
 
-// pairs are all of the languages that the tests know, in both directions; other ways to
-// build the C side with Go alone.
+// languages are those that the tests know.
+var languages = []language{
+	goLanguage,
+	inC(native),
+	inRust,
+}
+
+// pairs are all of the languages in both directions; other ways to build the C side with
+// Go alone.
 func pairs() (list []pair) {
-	languages := []language{goLanguage, inC(native)}
 	for _, p := range languages {
 		for _, s := range languages {
 			list = append(list, pair{p, s})

@@ -1,0 +1,71 @@
+//go:build linux
+
+package bindings_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// The Rust crate: its own tests, and the peer that meets the other languages.
+
+var inRust = language{name: "rust", command: func(t testing.TB) []string {
+	target := cargoTarget(t)
+	builds.cargo.Do(func() {
+		_, builds.cargoErr = cargo(target, "build", "--release", "--example", "peer")
+	})
+	if builds.cargoErr != nil {
+		t.Fatal(builds.cargoErr)
+	}
+	return []string{filepath.Join(target, "release", "examples", "peer")}
+}}
+
+// firstCargo is the first that knows the crate's edition, 2024.
+const firstCargo = 85
+
+// cargoTarget returns where cargo builds during this run, and skips the test where there
+// is no cargo that can.
+func cargoTarget(t testing.TB) string {
+	t.Helper()
+	for _, tool := range []string{"cargo", "cc"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("rust: needs %s", tool)
+		}
+	}
+	minor := cargoVersion()
+	if minor < firstCargo {
+		t.Skipf("rust: needs cargo 1.%d or later for edition 2024", firstCargo)
+	}
+	dir, err := buildDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "rust")
+}
+
+// cargoVersion returns 85 for cargo 1.85.0, and 0 if cargo does not work.
+var cargoVersion = sync.OnceValue(func() (minor int) {
+	text, err := exec.Command("cargo", "--version").Output()
+	if err == nil {
+		_, _ = fmt.Sscanf(string(text), "cargo 1.%d", &minor)
+	}
+	return minor
+})
+
+// cargo runs cargo on the crate, without a network, and returns what it printed.
+func cargo(target string, args ...string) (string, error) {
+	cmd := exec.Command("cargo", append(args, "--offline", "--locked")...)
+	cmd.Dir = "rust"
+	cmd.Env = append(os.Environ(), "CARGO_TARGET_DIR="+target, "CARGO_TERM_COLOR=never")
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("cargo %s: %w\n%s", strings.Join(args, " "), err, bytes.TrimSpace(text))
+	}
+	return string(text), nil
+}
