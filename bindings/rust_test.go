@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -18,12 +19,12 @@ import (
 var inRust = language{name: "rust", command: func(t testing.TB) []string {
 	target := cargoTarget(t)
 	builds.cargo.Do(func() {
-		_, builds.cargoErr = cargo(target, "build", "--release", "--example", "peer")
+		_, builds.cargoErr = cargo(target, "build", "--example", "peer")
 	})
 	if builds.cargoErr != nil {
 		t.Fatal(builds.cargoErr)
 	}
-	return []string{filepath.Join(target, "release", "examples", "peer")}
+	return []string{filepath.Join(target, "debug", "examples", "peer")}
 }}
 
 // firstCargo is the first that knows the crate's edition, 2024.
@@ -57,6 +58,19 @@ var cargoVersion = sync.OnceValue(func() (minor int) {
 	}
 	return minor
 })
+
+// The crate's tests, and the examples of its documentation.
+func TestCargo(t *testing.T) {
+	target := cargoTarget(t)
+	t.Setenv("TISM_DIR", t.TempDir())
+	text, err := cargo(target, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range regexp.MustCompile(`(?m)^test result: .*; 0 failed; .*`).FindAllString(text, -1) {
+		t.Log(line)
+	}
+}
 
 // cargo runs cargo on the crate, without a network, and returns what it printed.
 func cargo(target string, args ...string) (string, error) {
