@@ -19,7 +19,7 @@ import (
 var inRust = language{name: "rust", command: func(t testing.TB) []string {
 	target := cargoTarget(t)
 	builds.cargo.Do(func() {
-		_, builds.cargoErr = cargo(target, "build", "--example", "peer")
+		_, builds.cargoErr = cargo(target, os.DevNull, "build", "--example", "peer")
 	})
 	if builds.cargoErr != nil {
 		t.Fatal(builds.cargoErr)
@@ -62,8 +62,8 @@ var cargoVersion = sync.OnceValue(func() (minor int) {
 // The crate's tests, and the examples of its documentation.
 func TestCargo(t *testing.T) {
 	target := cargoTarget(t)
-	t.Setenv("TISM_DIR", t.TempDir())
-	text, err := cargo(target, "test")
+	t.Parallel()
+	text, err := cargo(target, t.TempDir(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,11 +72,12 @@ func TestCargo(t *testing.T) {
 	}
 }
 
-// cargo runs cargo on the crate, without a network, and returns what it printed.
-func cargo(target string, args ...string) (string, error) {
+// cargo runs cargo on the crate, without a network, with topics in a directory, and returns
+// what it printed.
+func cargo(target, topics string, args ...string) (string, error) {
 	cmd := exec.Command("cargo", append(args, "--offline", "--locked")...)
 	cmd.Dir = "rust"
-	cmd.Env = append(os.Environ(), "CARGO_TARGET_DIR="+target, "CARGO_TERM_COLOR=never")
+	cmd.Env = append(os.Environ(), "TISM_DIR="+topics, "CARGO_TARGET_DIR="+target, "CARGO_TERM_COLOR=never")
 	text, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("cargo %s: %w\n%s", strings.Join(args, " "), err, bytes.TrimSpace(text))
