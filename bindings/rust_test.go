@@ -67,6 +67,7 @@ func TestCargo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	testExamples(t, filepath.Join(target, "debug", "examples"))
 	for _, line := range regexp.MustCompile(`(?m)^test result: .*; 0 failed; .*`).FindAllString(text, -1) {
 		t.Log(line)
 	}

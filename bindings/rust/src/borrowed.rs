@@ -51,7 +51,7 @@ impl<T> BorrowedSharedMemory<T> {
     where
         T: Clone,
     {
-        value::copy(&mut self.handle, self.check, |handle, room| handle.read(room))
+        value::read(&mut self.handle, self.check)
     }
 
     /// A copy of the newest value, or `None` if this handle has read it already.
@@ -140,8 +140,7 @@ impl<T> BorrowedSharedMemory<T> {
     where
         T: Clone,
     {
-        let ns = timeout_nanos(timeout.into());
-        value::copy(&mut self.handle, self.check, |handle, room| handle.next(room, ns))
+        value::next(&mut self.handle, self.check, timeout_nanos(timeout.into()))
     }
 
     /// Sleeps as [`next`](Self::next) does, and reads nothing.

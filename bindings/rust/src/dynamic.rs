@@ -269,7 +269,7 @@ impl DynamicBorrowedSharedMemory {
     /// Locks the newest value for reading, in place.
     pub fn read_lock(&mut self) -> io::Result<BytesReadLocked<'_>> {
         let at = self.handle.read_lock()?;
-        let size = self.handle.info().size;
+        let size = self.handle.length();
         Ok(BytesReadLocked { handle: &mut self.handle, at, size })
     }
 

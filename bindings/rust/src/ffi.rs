@@ -94,6 +94,7 @@ unsafe extern "C" {
     pub fn tism_discard(shm: *mut Shm) -> c_uint;
 
     pub fn tism_read(shm: *mut Shm, data: *mut c_void, size: usize, info: *mut Info) -> c_uint;
+    pub fn tism_borrowed_read(shm: *mut Shm, data: *mut c_void) -> c_uint;
     pub fn tism_next(
         shm: *mut Shm,
         data: *mut c_void,

@@ -30,7 +30,7 @@ pub struct ReadLockedSharedMemory<'m, T> {
 impl<'m, T> ReadLockedSharedMemory<'m, T> {
     pub(crate) fn new(handle: &'m mut Handle, check: Check) -> io::Result<Self> {
         let at = handle.read_lock()?;
-        let size = handle.info().size;
+        let size = handle.length();
         // SAFETY: the bytes are there, and as they are, until unlock, which is when self goes.
         match unsafe { value::in_place(handle, check, at, size) } {
             Ok(value) => Ok(ReadLockedSharedMemory { handle, value }),

@@ -16,6 +16,10 @@ use std::time::Duration;
 pub(crate) struct Handle {
     shm: ffi::Shm,
     name: Box<str>,
+    /// The capacity in bytes.
+    size: usize,
+    /// A consumer's, of a described type: the library lets no value of another length through.
+    exact: bool,
 }
 
 // SAFETY: the library ties nothing to a thread: a handle is heap memory, a mapping and a descriptor,
@@ -66,21 +70,26 @@ impl Handle {
 
     pub fn open(name: &Path, settings: &Settings, patience: Patience) -> io::Result<Handle> {
         // SAFETY: the strings and the options outlive the calls.
-        Handle::make("opening", name, settings, |shm, name, options| unsafe {
+        let mut handle = Handle::make("opening", name, settings, |shm, name, options| unsafe {
             match patience {
                 Patience::Now => ffi::tism_open_with(shm, name.as_ptr(), options),
                 Patience::Wait(ns) => ffi::tism_wait_and_open_with(shm, name.as_ptr(), options, ns),
             }
-        })
+        })?;
+        handle.exact = settings.descriptor.is_some();
+        Ok(handle)
     }
 
     /// Opens the topic behind a descriptor, which stays the caller's.
     pub fn open_fd(fd: BorrowedFd<'_>, settings: &Settings) -> io::Result<Handle> {
         let name = format!("of descriptor {}", fd.as_raw_fd());
+        let shown = Path::new(&name);
         // SAFETY: the options outlive the call, and fd is open.
-        Handle::make("opening", Path::new(&name), settings, |shm, _, options| unsafe {
+        let mut handle = Handle::make("opening", shown, settings, |shm, _, options| unsafe {
             ffi::tism_open_fd(shm, fd.as_raw_fd(), options)
-        })
+        })?;
+        handle.exact = settings.descriptor.is_some();
+        Ok(handle)
     }
 
     fn make(
@@ -110,7 +119,9 @@ impl Handle {
         let mut shm = ffi::Shm { handle: ptr::null_mut() };
         let result = call(&mut shm, &name, &options);
         if result == 0 {
-            return Ok(Handle { shm, name: shown.into() });
+            // SAFETY: the handle is valid now.
+            let size = unsafe { ffi::tism_size(&shm) };
+            return Ok(Handle { shm, name: shown.into(), size, exact: false });
         }
         let why = match CStr::from_bytes_until_nul(&message) {
             Ok(text) if !text.is_empty() => text.to_string_lossy().into_owned(),
@@ -121,6 +132,7 @@ impl Handle {
     }
 
     /// The error of a call, if it has one.
+    #[inline]
     fn check(&self, doing: &str, result: c_uint) -> io::Result<()> {
         if result == 0 { Ok(()) } else { Err(self.error(doing, result)) }
     }
@@ -138,6 +150,7 @@ impl Handle {
     // ---- Publish
 
     /// Publishes a copy; `sampled` is 0 for now.
+    #[inline]
     pub fn write(&mut self, value: &[MaybeUninit<u8>], sampled: i64) -> io::Result<()> {
         // SAFETY: value has that many bytes, which are copied as they are.
         let result =
@@ -147,6 +160,7 @@ impl Handle {
 
     /// Takes the write lock. The pointer leads to [`size`](Self::size) bytes that nobody else writes
     /// to, a copy of the newest value, until publish, discard or unlock.
+    #[inline]
     pub fn write_lock(&mut self) -> io::Result<NonNull<u8>> {
         self.lock("locking", ffi::tism_unsafe_owned_write_lock)
     }
@@ -156,12 +170,14 @@ impl Handle {
         self.lock("locking", ffi::tism_loan)
     }
 
-    /// Holds the newest value. The pointer leads to as many bytes as [`info`](Self::info) says,
+    /// Holds the newest value. The pointer leads to [`length`](Self::length) bytes,
     /// which stay as they are until unlock.
+    #[inline]
     pub fn read_lock(&mut self) -> io::Result<NonNull<u8>> {
         self.lock("reading", ffi::tism_unsafe_borrowed_read_lock)
     }
 
+    #[inline]
     fn lock(
         &mut self,
         doing: &str,
@@ -175,6 +191,7 @@ impl Handle {
     }
 
     /// Publishes the first n bytes of what is locked.
+    #[inline]
     pub fn publish(&mut self, n: usize, sampled: i64) -> io::Result<()> {
         // SAFETY: the handle is valid; without a lock it returns an error.
         let result = unsafe { ffi::tism_publish(&mut self.shm, n, sampled) };
@@ -188,6 +205,7 @@ impl Handle {
     }
 
     /// Ends whatever lock there is; a write lock publishes.
+    #[inline]
     pub fn unlock(&mut self) -> io::Result<()> {
         // SAFETY: the handle is valid, and a null pointer is allowed; without a lock it returns an error.
         let result = unsafe { ffi::tism_unsafe_borrowed_unlock(&mut self.shm, ptr::null_mut()) };
@@ -229,6 +247,15 @@ impl Handle {
             unsafe { ffi::tism_read(&mut self.shm, to.as_mut_ptr().cast(), to.len(), &mut info) };
         self.check("reading", result)?;
         Ok(Info::from_c(&info))
+    }
+
+    /// Copies the newest value, which fills `to` and the topic's capacity, or is an error.
+    #[inline]
+    pub fn read_whole(&mut self, to: &mut [MaybeUninit<u8>]) -> io::Result<()> {
+        assert_eq!(to.len(), self.size);
+        // SAFETY: the library writes as many bytes there as the topic's capacity, or fails.
+        let result = unsafe { ffi::tism_borrowed_read(&mut self.shm, to.as_mut_ptr().cast()) };
+        self.check("reading", result)
     }
 
     /// Sleeps until there is a value that this handle has not read, and copies it.
@@ -307,8 +334,13 @@ impl Handle {
 
     /// The capacity in bytes.
     pub fn size(&self) -> usize {
-        // SAFETY: the handle is valid.
-        unsafe { ffi::tism_size(&self.shm) }
+        self.size
+    }
+
+    /// The length of the value that was read or locked last.
+    #[inline]
+    pub fn length(&self) -> usize {
+        if self.exact { self.size } else { self.info().size }
     }
 
     pub fn descriptor(&self) -> String {

@@ -65,7 +65,7 @@ impl<T> OwnedSharedMemory<T> {
     where
         T: Clone,
     {
-        value::copy(&mut self.handle, self.check, |handle, room| handle.read(room))
+        value::read(&mut self.handle, self.check)
     }
 
     /// Publishes a value. Waits as [`write_lock`](Self::write_lock) does.

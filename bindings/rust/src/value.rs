@@ -4,7 +4,6 @@ use crate::TismType;
 use crate::describe::{Shape, has_bool, is_value};
 use crate::error::ErrorKind;
 use crate::handle::Handle;
-use crate::info::Info;
 use std::io;
 use std::mem::{MaybeUninit, needs_drop};
 use std::ptr::NonNull;
@@ -53,25 +52,41 @@ fn room_of<T>(value: &mut MaybeUninit<T>) -> &mut [MaybeUninit<u8>] {
     unsafe { std::slice::from_raw_parts_mut(value.as_mut_ptr().cast(), size_of::<T>()) }
 }
 
-/// Gets a copy by a call that fills in the bytes.
+/// Gets a copy by a call that fills in all bytes, or fails.
+#[inline]
 pub(crate) fn copy<T>(
     handle: &mut Handle,
     check: Check,
-    fill: impl FnOnce(&mut Handle, &mut [MaybeUninit<u8>]) -> io::Result<Info>,
+    fill: impl FnOnce(&mut Handle, &mut [MaybeUninit<u8>]) -> io::Result<()>,
 ) -> io::Result<T> {
     let mut value = MaybeUninit::<T>::uninit();
-    let info = fill(handle, room_of(&mut value))?;
-    // SAFETY: the copy is ours; admit looks at no more than the bytes that were filled in.
+    fill(handle, room_of(&mut value))?;
+    // SAFETY: the copy is ours, and all of it was filled in.
     unsafe {
-        admit::<T>(handle, check, value.as_ptr().cast(), info.size)?;
+        admit::<T>(handle, check, value.as_ptr().cast(), size_of::<T>())?;
         Ok(value.assume_init())
     }
+}
+
+/// Copies the newest value.
+#[inline]
+pub(crate) fn read<T>(handle: &mut Handle, check: Check) -> io::Result<T> {
+    copy(handle, check, Handle::read_whole)
+}
+
+/// Waits for a value that is new, and copies it.
+pub(crate) fn next<T>(handle: &mut Handle, check: Check, timeout: i64) -> io::Result<T> {
+    copy(handle, check, |handle, room| {
+        handle.wait(timeout)?;
+        handle.read_whole(room)
+    })
 }
 
 /// The value in place, if it is one.
 ///
 /// # Safety
 /// `at` leads to `size` bytes, aligned to 64, that stay as they are while the result is used.
+#[inline]
 pub(crate) unsafe fn in_place<T>(
     handle: &Handle,
     check: Check,
@@ -88,6 +103,7 @@ pub(crate) unsafe fn in_place<T>(
 ///
 /// # Safety
 /// `at` leads to that many initialised bytes.
+#[inline]
 unsafe fn admit<T>(handle: &Handle, check: Check, at: *const u8, size: usize) -> io::Result<()> {
     if size != size_of::<T>() {
         let why =
