@@ -40,15 +40,14 @@
 
 use crate::Options;
 use crate::error::ErrorKind;
+pub use crate::guard::{BytesReadLocked, Loan};
 use crate::handle::Handle;
 use crate::info::{Info, Process, State};
 use crate::options::{nanos, timeout_nanos};
-use crate::value::{bytes_of_slice, room_of_slice};
+use crate::value::{self, bytes_of_slice};
 use std::io;
-use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 /// Makes a topic of so many bytes without a value: it has 0 writes, and reading it is
@@ -102,14 +101,12 @@ impl OwnedDynamicSharedMemory {
     /// Room for the next value, to be written in place: the whole capacity, with what is left of
     /// some earlier value in it. Publish it, or it is discarded.
     pub fn loan(&mut self) -> io::Result<Loan<'_>> {
-        let size = self.handle.size();
-        let at = self.handle.loan()?;
-        Ok(Loan { handle: &mut self.handle, at, size })
+        Loan::new(&mut self.handle)
     }
 
     /// A copy of the newest value.
     pub fn read(&mut self) -> io::Result<Vec<u8>> {
-        copy(&mut self.handle, |handle, room| handle.read(room))
+        value::read_bytes(&mut self.handle)
     }
 
     /// How many values were published since this `create`.
@@ -168,59 +165,6 @@ impl OwnedDynamicSharedMemory {
     }
 }
 
-/// Room for the next value of a topic of bytes. Made by [`OwnedDynamicSharedMemory::loan`].
-///
-/// Dropped without [`publish`](Loan::publish) it is discarded; with one buffer, where that cannot be,
-/// the whole of it is published.
-#[must_use = "a loan that is not published is discarded"]
-pub struct Loan<'m> {
-    handle: &'m mut Handle,
-    at: NonNull<u8>,
-    size: usize,
-}
-
-impl Loan<'_> {
-    /// Publishes the first `length` bytes.
-    pub fn publish(self, length: usize) -> io::Result<()> {
-        self.publish_nanos(length, 0)
-    }
-
-    /// The same with the time at which the sample was taken.
-    pub fn publish_at(self, length: usize, sampled: Duration) -> io::Result<()> {
-        self.publish_nanos(length, nanos(sampled))
-    }
-
-    fn publish_nanos(self, length: usize, sampled: i64) -> io::Result<()> {
-        // One that is too long is refused, and self discarded.
-        self.handle.publish(length, sampled)?;
-        let _ = ManuallyDrop::new(self);
-        Ok(())
-    }
-}
-
-impl AsRef<[u8]> for Loan<'_> {
-    fn as_ref(&self) -> &[u8] {
-        // SAFETY: so many initialised bytes, which nobody else writes to before they are published.
-        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.size) }
-    }
-}
-
-impl AsMut<[u8]> for Loan<'_> {
-    fn as_mut(&mut self) -> &mut [u8] {
-        // SAFETY: so many initialised bytes, which nobody else reads or writes before they are
-        // published.
-        unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr(), self.size) }
-    }
-}
-
-impl Drop for Loan<'_> {
-    fn drop(&mut self) {
-        if self.handle.discard().is_err() {
-            let _ = self.handle.publish(self.size, 0);
-        }
-    }
-}
-
 /// A topic of any type, consumed as bytes. See [`BorrowedSharedMemory`](crate::BorrowedSharedMemory).
 pub struct DynamicBorrowedSharedMemory {
     handle: Handle,
@@ -233,15 +177,13 @@ impl DynamicBorrowedSharedMemory {
 
     /// A copy of the newest value.
     pub fn read(&mut self) -> io::Result<Vec<u8>> {
-        copy(&mut self.handle, |handle, room| handle.read(room))
+        value::read_bytes(&mut self.handle)
     }
 
     /// Copies the newest value to the beginning of `to` and returns its length;
     /// [`SizeMismatch`](ErrorKind::SizeMismatch) if that is more than there is room for.
     pub fn read_into(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: the call puts no uninitialised bytes there.
-        let room = unsafe { room_of_slice(to) };
-        Ok(self.handle.read(room)?.size)
+        value::read_into(&mut self.handle, to)
     }
 
     /// A copy of the newest value, or `None` if this handle has read it already.
@@ -252,8 +194,8 @@ impl DynamicBorrowedSharedMemory {
     /// Sleeps until there is a value that this handle has not read, and reads it. See
     /// [`BorrowedSharedMemory::next`](crate::BorrowedSharedMemory::next).
     pub fn next(&mut self, timeout: impl Into<Option<Duration>>) -> io::Result<Vec<u8>> {
-        let ns = timeout_nanos(timeout.into());
-        copy(&mut self.handle, |handle, room| handle.next(room, ns))
+        self.handle.wait(timeout_nanos(timeout.into()))?;
+        value::read_bytes(&mut self.handle)
     }
 
     /// Sleeps as [`next`](Self::next) does, and reads nothing.
@@ -268,9 +210,7 @@ impl DynamicBorrowedSharedMemory {
 
     /// Locks the newest value for reading, in place.
     pub fn read_lock(&mut self) -> io::Result<BytesReadLocked<'_>> {
-        let at = self.handle.read_lock()?;
-        let size = self.handle.length();
-        Ok(BytesReadLocked { handle: &mut self.handle, at, size })
+        BytesReadLocked::new(&mut self.handle)
     }
 
     /// Whether there is a value that this handle has not read, the first one included. Cheap.
@@ -349,45 +289,4 @@ impl DynamicBorrowedSharedMemory {
     pub fn force_unlock(&mut self) -> io::Result<()> {
         self.handle.unlock()
     }
-}
-
-/// A value that stays as it is while this guard lives. Dropping it unlocks.
-#[must_use = "dropping the guard unlocks"]
-pub struct BytesReadLocked<'m> {
-    handle: &'m mut Handle,
-    at: NonNull<u8>,
-    size: usize,
-}
-
-impl BytesReadLocked<'_> {
-    /// Unlocks as dropping does, and tells if the value was not protected to the end.
-    pub fn unlock(self) -> io::Result<()> {
-        ManuallyDrop::new(self).handle.unlock()
-    }
-}
-
-impl AsRef<[u8]> for BytesReadLocked<'_> {
-    fn as_ref(&self) -> &[u8] {
-        // SAFETY: the library has checked that the value has so many bytes; they stay as they are
-        // until unlock.
-        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.size) }
-    }
-}
-
-impl Drop for BytesReadLocked<'_> {
-    fn drop(&mut self) {
-        let _ = self.handle.unlock();
-    }
-}
-
-/// Gets a copy by a call that fills in the bytes.
-fn copy(
-    handle: &mut Handle,
-    fill: impl FnOnce(&mut Handle, &mut [std::mem::MaybeUninit<u8>]) -> io::Result<Info>,
-) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(handle.size());
-    let info = fill(handle, bytes.spare_capacity_mut())?;
-    // SAFETY: the call filled in so many.
-    unsafe { bytes.set_len(info.size) };
-    Ok(bytes)
 }

@@ -95,13 +95,6 @@ unsafe extern "C" {
 
     pub fn tism_read(shm: *mut Shm, data: *mut c_void, size: usize, info: *mut Info) -> c_uint;
     pub fn tism_borrowed_read(shm: *mut Shm, data: *mut c_void) -> c_uint;
-    pub fn tism_next(
-        shm: *mut Shm,
-        data: *mut c_void,
-        size: usize,
-        info: *mut Info,
-        timeout_ns: i64,
-    ) -> c_uint;
     pub fn tism_wait(shm: *mut Shm, timeout_ns: i64) -> c_uint;
     pub fn tism_wait_publisher(shm: *mut Shm, timeout_ns: i64) -> c_uint;
     pub fn tism_info(shm: *const Shm, info: *mut Info) -> c_uint;

@@ -1,4 +1,5 @@
 use crate::handle::Handle;
+use crate::options::nanos;
 use crate::value::{self, Check};
 use std::io;
 use std::mem::ManuallyDrop;
@@ -117,7 +118,7 @@ impl<'m, T> WriteLockedSharedMemory<'m, T> {
     /// Publishes with the time at which the sample was taken, of the clock that
     /// [`now`](crate::now) reads.
     pub fn publish_at(self, sampled: Duration) -> io::Result<()> {
-        ManuallyDrop::new(self).handle.publish(size_of::<T>(), crate::options::nanos(sampled))
+        ManuallyDrop::new(self).handle.publish(size_of::<T>(), nanos(sampled))
     }
 
     /// Publishes nothing. With one buffer that cannot be, since the value was changed in place: then
@@ -165,5 +166,98 @@ impl<T> Drop for WriteLockedSharedMemory<'_, T> {
             return; // half a value helps nobody
         }
         let _ = self.handle.publish(size_of::<T>(), 0);
+    }
+}
+
+/// The bytes of a value that stays as it is while this guard lives. Dropping it unlocks.
+#[must_use = "dropping the guard unlocks"]
+pub struct BytesReadLocked<'m> {
+    handle: &'m mut Handle,
+    at: NonNull<u8>,
+    size: usize,
+}
+
+impl<'m> BytesReadLocked<'m> {
+    pub(crate) fn new(handle: &'m mut Handle) -> io::Result<Self> {
+        let (at, size) = (handle.read_lock()?, handle.length());
+        Ok(BytesReadLocked { handle, at, size })
+    }
+
+    /// Unlocks as dropping does, and tells if the value was not protected to the end.
+    pub fn unlock(self) -> io::Result<()> {
+        ManuallyDrop::new(self).handle.unlock()
+    }
+}
+
+impl AsRef<[u8]> for BytesReadLocked<'_> {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: the library has checked that the value has so many bytes; they stay as they are
+        // until unlock.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.size) }
+    }
+}
+
+impl Drop for BytesReadLocked<'_> {
+    fn drop(&mut self) {
+        let _ = self.handle.unlock();
+    }
+}
+
+/// Room for the next value of a topic of bytes. Made by
+/// [`OwnedDynamicSharedMemory::loan`](crate::dynamic::OwnedDynamicSharedMemory::loan).
+///
+/// Dropped without [`publish`](Loan::publish) it is discarded; with one buffer, where that cannot be,
+/// the whole of it is published.
+#[must_use = "a loan that is not published is discarded"]
+pub struct Loan<'m> {
+    handle: &'m mut Handle,
+    at: NonNull<u8>,
+    size: usize,
+}
+
+impl<'m> Loan<'m> {
+    pub(crate) fn new(handle: &'m mut Handle) -> io::Result<Self> {
+        let (at, size) = (handle.loan()?, handle.size());
+        Ok(Loan { handle, at, size })
+    }
+
+    /// Publishes the first `length` bytes.
+    pub fn publish(self, length: usize) -> io::Result<()> {
+        self.publish_nanos(length, 0)
+    }
+
+    /// The same with the time at which the sample was taken.
+    pub fn publish_at(self, length: usize, sampled: Duration) -> io::Result<()> {
+        self.publish_nanos(length, nanos(sampled))
+    }
+
+    fn publish_nanos(self, length: usize, sampled: i64) -> io::Result<()> {
+        // One that is too long is refused, and self discarded.
+        self.handle.publish(length, sampled)?;
+        let _ = ManuallyDrop::new(self);
+        Ok(())
+    }
+}
+
+impl AsRef<[u8]> for Loan<'_> {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: so many initialised bytes, which nobody else writes to before they are published.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.size) }
+    }
+}
+
+impl AsMut<[u8]> for Loan<'_> {
+    fn as_mut(&mut self) -> &mut [u8] {
+        // SAFETY: so many initialised bytes, which nobody else reads or writes before they are
+        // published.
+        unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr(), self.size) }
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        if self.handle.discard().is_err() {
+            let _ = self.handle.publish(self.size, 0);
+        }
     }
 }

@@ -258,16 +258,7 @@ impl Handle {
         self.check("reading", result)
     }
 
-    /// Sleeps until there is a value that this handle has not read, and copies it.
-    pub fn next(&mut self, to: &mut [MaybeUninit<u8>], timeout: i64) -> io::Result<Info> {
-        let mut info = ffi::Info::default();
-        let (at, n) = (to.as_mut_ptr().cast(), to.len());
-        // SAFETY: the library writes at most n bytes there.
-        let result = unsafe { ffi::tism_next(&mut self.shm, at, n, &mut info, timeout) };
-        self.check("waiting for", result)?;
-        Ok(Info::from_c(&info))
-    }
-
+    /// Sleeps until there is a value that this handle has not read.
     pub fn wait(&mut self, timeout: i64) -> io::Result<()> {
         // SAFETY: the handle is valid.
         let result = unsafe { ffi::tism_wait(&mut self.shm, timeout) };

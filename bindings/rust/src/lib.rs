@@ -147,21 +147,28 @@
 //! `std::process::Command` are never inherited.)
 
 #![warn(missing_docs)]
+// But for the modules below that say otherwise.
+#![deny(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("tism needs Linux: futexes, open-file-description locks and memfd");
 
 mod borrowed;
+#[allow(unsafe_code)]
 mod describe;
 pub mod dynamic;
 mod error;
+#[allow(unsafe_code)]
 mod ffi;
+#[allow(unsafe_code)]
 mod guard;
+#[allow(unsafe_code)]
 mod handle;
 mod info;
 pub mod lazy;
 mod options;
 mod owned;
+#[allow(unsafe_code)]
 mod value;
 
 pub use borrowed::{BorrowedSharedMemory, Updates};

@@ -125,11 +125,19 @@ pub(crate) fn bytes_of_slice(bytes: &[u8]) -> &[MaybeUninit<u8>] {
     unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
 }
 
-/// Bytes as room that may be uninitialised.
-///
-/// # Safety
-/// No uninitialised bytes may be put there.
-pub(crate) unsafe fn room_of_slice(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
-    // SAFETY: the same layout; the caller keeps the bytes initialised.
-    unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) }
+/// Copies the newest value, of any length.
+pub(crate) fn read_bytes(handle: &mut Handle) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(handle.size());
+    let length = handle.read(bytes.spare_capacity_mut())?.size;
+    // SAFETY: so many were filled in.
+    unsafe { bytes.set_len(length) };
+    Ok(bytes)
+}
+
+/// Copies the newest value to the beginning of `to`, and returns its length.
+pub(crate) fn read_into(handle: &mut Handle, to: &mut [u8]) -> io::Result<usize> {
+    let (at, room) = (to.as_mut_ptr().cast(), to.len());
+    // SAFETY: the same room; no uninitialised bytes are put there.
+    let room = unsafe { std::slice::from_raw_parts_mut(at, room) };
+    Ok(handle.read(room)?.size)
 }

@@ -2,6 +2,8 @@
 //! crate puts there.
 
 #![forbid(unsafe_code)]
+// Programs out there are written so.
+#![allow(clippy::needless_borrows_for_generic_args, clippy::unnecessary_fallible_conversions)]
 
 use std::ffi::OsStr;
 use std::io;
