@@ -73,11 +73,55 @@ func TestCargo(t *testing.T) {
 	}
 }
 
+// A program that depends on the crate by its path. With the feature strict, types that not all
+// bytes are values of do not compile in the functions of TISM 2.1.
+func TestRustStrict(t *testing.T) {
+	target := cargoTarget(t)
+	t.Parallel()
+	crate, err := filepath.Abs("rust")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for file, text := range map[string]string{
+		"Cargo.toml": "[package]\nname = \"user\"\nversion = \"0.0.0\"\nedition = \"2024\"\n" +
+			"[dependencies]\ntism = { path = \"" + crate + "\", features = [\"strict\"] }\n",
+		"src/bin/good.rs": "fn main() {\n    let mut t = tism::create(\"strict\", [1.5f64; 3]).unwrap();\n" +
+			"    assert_eq!(t.read().unwrap(), [1.5; 3]);\n    let o = tism::Options::new();\n" +
+			"    assert!(o.create(\"flag\", true).unwrap().read().unwrap());\n}\n",
+		"src/bin/bool.rs":      "fn main() { tism::create(\"strict\", (1u32, true)).unwrap(); }\n",
+		"src/bin/reference.rs": "struct S(#[allow(dead_code)] &'static u8, u64);\nfn main() { tism::create(\"strict\", S(&0, 1)).unwrap(); }\n",
+		"src/bin/open.rs":      "fn main() { tism::open::<char>(\"strict\").unwrap(); }\n",
+		"src/bin/wait.rs":      "fn main() { tism::wait_and_open::<Option<u8>>(\"strict\").unwrap(); }\n",
+	} {
+		path := filepath.Join(dir, file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := cargoIn(dir, target, t.TempDir(), "run", "--bin", "good"); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"bool", "reference", "open", "wait"} {
+		_, err := cargoIn(dir, target, os.DevNull, "build", "--bin", bad)
+		if err == nil || !strings.Contains(err.Error(), "not all bytes are values of this type") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 // cargo runs cargo on the crate, without a network, with topics in a directory, and returns
 // what it printed.
 func cargo(target, topics string, args ...string) (string, error) {
-	cmd := exec.Command("cargo", append(args, "--offline", "--locked")...)
-	cmd.Dir = "rust"
+	return cargoIn("rust", target, topics, append(args, "--locked")...)
+}
+
+func cargoIn(dir, target, topics string, args ...string) (string, error) {
+	cmd := exec.Command("cargo", append(args, "--offline")...)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TISM_DIR="+topics, "CARGO_TARGET_DIR="+target, "CARGO_TERM_COLOR=never")
 	text, err := cmd.CombinedOutput()
 	if err != nil {
