@@ -4,6 +4,7 @@ package bindings_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,14 +19,85 @@ import (
 
 var inRust = language{name: "rust", command: func(t testing.TB) []string {
 	target := cargoTarget(t)
-	builds.cargo.Do(func() {
-		_, builds.cargoErr = cargo(target, os.DevNull, "build", "--example", "peer")
-	})
-	if builds.cargoErr != nil {
-		t.Fatal(builds.cargoErr)
+	if err := buildPeer(target, rustTarget{}); err != nil {
+		t.Fatal(err)
 	}
 	return []string{filepath.Join(target, "debug", "examples", "peer")}
 }}
+
+// A rustTarget is another machine that the crate is built for, to run there under an emulator.
+type rustTarget struct {
+	name   string
+	triple string
+	tools  toolchain
+}
+
+// Those whose standard library is not installed are skipped. (Debian has them as
+// libstd-rust-web-dev of that architecture, rustup as targets.)
+var rustTargets = []rustTarget{
+	{"rust-arm64", "aarch64-unknown-linux-gnu", toolchains[4]},
+	{"rust-armhf", "armv7-unknown-linux-gnueabihf", toolchains[5]},
+}
+
+// inRustFor is Rust on another machine, on a single CPU as inC says.
+func inRustFor(rt rustTarget) language {
+	return language{name: rt.name, oneCPU: true, command: func(t testing.TB) []string {
+		target := cargoTarget(t)
+		for _, tool := range []string{rt.tools.cc, rt.tools.run} {
+			if _, err := exec.LookPath(tool); err != nil {
+				t.Skipf("%s: %s is not installed", rt.name, tool)
+			}
+		}
+		if !hasStd(rt.triple) {
+			t.Skipf("%s: needs Rust's standard library for %s", rt.name, rt.triple)
+		}
+		if err := buildPeer(target, rt); err != nil {
+			t.Fatal(err)
+		}
+		return []string{rt.tools.run, filepath.Join(target, rt.triple, "debug", "examples", "peer")}
+	}}
+}
+
+var stds sync.Map // what hasStd found
+
+// hasStd tells whether the compiler has a standard library for the target.
+func hasStd(triple string) bool {
+	if known, ok := stds.Load(triple); ok {
+		return known.(bool)
+	}
+	rustc := cmp.Or(os.Getenv("RUSTC"), "rustc")
+	dir, err := exec.Command(rustc, "--print", "target-libdir", "--target", triple).Output()
+	found := []string{}
+	if err == nil {
+		found, _ = filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "libstd-*"))
+	}
+	stds.Store(triple, len(found) > 0)
+	return len(found) > 0
+}
+
+// buildPeer builds the peer at its first use; statically for another machine.
+func buildPeer(target string, rt rustTarget) error {
+	builds.Lock()
+	if builds.peers == nil {
+		builds.peers = make(map[string]func() error)
+	}
+	f := builds.peers[rt.triple]
+	if f == nil {
+		f = sync.OnceValue(func() error {
+			args := []string{"build", "--example", "peer"}
+			if rt.triple != "" {
+				args = append(args, "--target", rt.triple,
+					"--config", fmt.Sprintf("target.%s.linker=%q", rt.triple, rt.tools.cc),
+					"--config", fmt.Sprintf("target.%s.rustflags=[\"-Ctarget-feature=+crt-static\"]", rt.triple))
+			}
+			_, err := cargo(target, os.DevNull, args...)
+			return err
+		})
+		builds.peers[rt.triple] = f
+	}
+	builds.Unlock()
+	return f()
+}
 
 // firstCargo is the first that knows the crate's edition, 2024.
 const firstCargo = 85
