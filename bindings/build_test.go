@@ -66,6 +66,7 @@ var builds struct {
 	sync.Mutex
 	dir   string
 	files map[string]func() (string, error)
+	peers map[string]func() error // of Rust
 }
 
 // program returns the command line that runs a program of c/tests, which it builds

@@ -43,20 +43,37 @@ func inC(tc toolchain) language {
 	}
 }
 
+// variants are languages built in other ways.
+func variants() (list []language) {
+	for _, tc := range toolchains {
+		list = append(list, inC(tc))
+	}
+	for _, rt := range rustTargets {
+		list = append(list, inRustFor(rt))
+	}
+	return list
+}
+
 // A pair is a publisher and a consumer.
 type pair struct{ pub, sub language }
 
-// pairs are all of the languages that the tests know, in both directions; other ways to
-// build the C side with Go alone.
+// languages are those that the tests know.
+var languages = []language{
+	goLanguage,
+	inC(native),
+	inRust,
+}
+
+// pairs are all of the languages in both directions; other ways to build one, and other
+// machines, with Go alone.
 func pairs() (list []pair) {
-	languages := []language{goLanguage, inC(native)}
 	for _, p := range languages {
 		for _, s := range languages {
 			list = append(list, pair{p, s})
 		}
 	}
-	for _, tc := range toolchains {
-		here, there := goLanguage, inC(tc)
+	for _, there := range variants() {
+		here := goLanguage
 		here.oneCPU = there.oneCPU
 		list = append(list, pair{here, there}, pair{there, here})
 	}

@@ -1916,7 +1916,6 @@ struct wish {
 	char *descriptor;
 	struct geometry geo;
 	enum kind kind;
-	bool replace_own;
 };
 
 static const tism_options_t no_options;
@@ -2049,7 +2048,8 @@ static tism_result_t claim(struct tism_handle *h, const struct wish *w)
 	if (!still_named(h)) {
 		return TISM_AGAIN;
 	}
-	bool force = (w->o.flags & TISM_REPLACE) || (w->replace_own && published_here(h));
+	bool force = (w->o.flags & TISM_REPLACE) ||
+	             ((w->o.flags & TISM_REPLACE_OWN) && published_here(h));
 	if (load(&h->pub->retired) || (ours ? !usable(h, w) : force)) {
 		TISM_MBIND(clear_name(h));
 		return TISM_AGAIN;
@@ -2311,12 +2311,13 @@ static tism_result_t create(volatile tism_owned_shared_memory_t *shm, struct wis
 tism_result_t tism_create(volatile tism_owned_shared_memory_t *shm, const char *name,
                           const void *data, size_t n)
 {
-	struct wish w = {.name = name, .data = data, .n = n, .replace_own = true};
+	struct wish w = {.name = name, .data = data, .n = n};
+	tism_options_t options = {.flags = TISM_REPLACE_OWN};
 	if (!data && shm) {
 		shm->handle = NULL;
 		return TISM_INVALID_ARGUMENT;
 	}
-	return create(shm, &w, NULL, create_named);
+	return create(shm, &w, &options, create_named);
 }
 
 tism_result_t tism_create_with(volatile tism_owned_shared_memory_t *shm, const char *name,

@@ -288,6 +288,8 @@ enum {
 	/* both */
 	TISM_PREFAULT = 1 << 5,      /* enter the pages into the page table now */
 	TISM_LOCK_MEMORY = 1 << 6,   /* keep the pages in RAM (mlock(2)) */
+	/* create */
+	TISM_REPLACE_OWN = 1 << 7,   /* take the name from this very process, as tism_create does */
 };
 
 /* Options. What is zero takes its default, so set only what you need. NULL is all zero. */

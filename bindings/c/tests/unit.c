@@ -170,6 +170,14 @@ static void test_classic_again(void)
 	OK(tism_owned_write(&second, &wide));
 	OK(tism_borrowed_close(&sub));
 	OK(tism_owned_close(&pub));
+	/* The same without a first value. */
+	tism_options_t own = {.capacity = sizeof wide, .flags = TISM_REPLACE_OWN};
+	IS(TISM_LIVE_PUBLISHER,
+	   tism_create_with(&pub, "again", NULL, 0, &(tism_options_t){.capacity = 8}));
+	OK(tism_create_with(&pub, "again", NULL, 0, &own));
+	IS(TISM_IS_ZOMBIE, tism_owned_write(&second, &wide));
+	CHECK(tism_owned_get_total_writes(&pub) == 0);
+	OK(tism_owned_close(&pub));
 	OK(tism_owned_close(&second));
 	IS(TISM_IS_ZOMBIE, tism_open(&sub, "again")); /* closed */
 	IS(TISM_BAD_HANDLE, tism_borrowed_read(&sub, &got));
