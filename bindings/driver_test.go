@@ -43,13 +43,19 @@ func inC(tc toolchain) language {
 	}
 }
 
+// languages are those that the tests know, each with each.
+var languages = []language{
+	goLanguage,
+	inC(native),
+	inPython,
+}
+
 // A pair is a publisher and a consumer.
 type pair struct{ pub, sub language }
 
 // pairs are all of the languages that the tests know, in both directions; other ways to
 // build the C side with Go alone.
 func pairs() (list []pair) {
-	languages := []language{goLanguage, inC(native)}
 	for _, p := range languages {
 		for _, s := range languages {
 			list = append(list, pair{p, s})
