@@ -28,6 +28,9 @@ class SdistWithC(sdist):
         os.makedirs(folder, exist_ok=True)
         for name in ("tism.c", "tism.h"):
             shutil.copyfile(os.path.join(c_sources(), name), os.path.join(folder, name))
+        license = os.path.join("..", "..", "LICENSE")
+        if os.path.exists(license):
+            shutil.copyfile(license, os.path.join(base_dir, "LICENSE"))
 
 
 # From Python 3.11 on the limited API has all that is needed: one build serves every later version.

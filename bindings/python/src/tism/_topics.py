@@ -288,7 +288,7 @@ def _create(
     codec = codec_of(type_of_value(init) if type is None else type)
     if codec.descriptor and capacity:
         raise ValueError("a topic with a type takes no capacity: every value has the type's size")
-    if init is None and not codec.descriptor and not capacity:
+    if not codec.descriptor and not capacity and (init is None or init == b""):
         raise ValueError("a topic needs a first value, a type or a capacity")
     if init is not None and codec.encode:
         init = codec.encode(init)

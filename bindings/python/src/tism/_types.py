@@ -104,11 +104,11 @@ class Type:
         """The type of a ctypes class, a NumPy dtype, a descriptor's text, or a class that gen wrote."""
         if isinstance(thing, Type):
             return thing
-        text = thing if isinstance(thing, str) else getattr(thing, "_tism_descriptor_", None)
-        if isinstance(text, str):
-            return cls(text)
+        if isinstance(thing, str):
+            return cls(thing)
         if isinstance(thing, type) and _is_ctypes(thing):
-            return _of_ctypes(thing)
+            text = thing.__dict__.get("_tism_descriptor_")  # not that of a base, which has less
+            return cls(text) if isinstance(text, str) else _of_ctypes(thing)
         numpy = sys.modules.get("numpy")
         if numpy and (isinstance(thing, numpy.dtype) or (isinstance(thing, type) and issubclass(thing, numpy.generic))):
             return _of_dtype(numpy.dtype(thing))
