@@ -61,6 +61,7 @@ type pair struct{ pub, sub language }
 var languages = []language{
 	goLanguage,
 	inC(native),
+	inPython,
 	inRust,
 }
 

@@ -213,6 +213,7 @@ struct tism_handle {
 	bool inherited; /* by a forked child, which must not touch it */
 	bool publishes; /* holds the publisher's role */
 	int64_t timeout;
+	word interrupted; /* by tism_interrupt: the one word that another thread may touch */
 
 	/* The value read last. */
 	uint32_t seen; /* latest then; LATEST_NONE before the first */
@@ -1899,6 +1900,9 @@ static tism_result_t await(struct tism_handle *h, int64_t timeout,
 		if (has_no_link(h) && !publisher_alive(h)) {
 			return TISM_IS_ZOMBIE; /* nobody can ever publish here */
 		}
+		if (atomic_exchange(&h->interrupted, 0)) {
+			return TISM_INTERUPTED;
+		}
 		if ((r = sleep_on(&p, &h->ctl->notify, armed)) != TISM_OK) {
 			return r;
 		}
@@ -2880,6 +2884,16 @@ tism_result_t tism_wait(volatile tism_borrowed_shared_memory_t *shm, int64_t tim
 	return await(h, timeout_ns, look);
 }
 
+tism_result_t tism_interrupt(volatile tism_borrowed_shared_memory_t *shm)
+{
+	struct tism_handle *h;
+	TISM_MBIND(enter_consumer(shm, &h));
+	store(&h->interrupted, 1);
+	/* All others that sleep there look, and sleep on. */
+	futex_wake(&h->ctl->notify);
+	return TISM_OK;
+}
+
 tism_result_t tism_wait_publisher(volatile tism_borrowed_shared_memory_t *shm, int64_t timeout_ns)
 {
 	struct tism_handle *h;
@@ -3081,6 +3095,12 @@ size_t tism_size(const volatile struct _tism_shared_memory *shm)
 {
 	struct tism_handle *h;
 	return enter(shm, &h) == TISM_OK ? h->capacity : 0;
+}
+
+unsigned tism_buffers(const volatile struct _tism_shared_memory *shm)
+{
+	struct tism_handle *h;
+	return enter(shm, &h) == TISM_OK ? h->count : 0;
 }
 
 const char *tism_descriptor(const volatile struct _tism_shared_memory *shm)

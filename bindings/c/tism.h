@@ -386,6 +386,13 @@ tism_result_t tism_next(volatile tism_borrowed_shared_memory_t *shm, void *data,
 /* Sleeps as tism_next does, and reads nothing. */
 tism_result_t tism_wait(volatile tism_borrowed_shared_memory_t *shm, int64_t timeout_ns);
 
+/*
+ * Ends a wait of this handle in another thread, which returns TISM_INTERUPTED: at once, or
+ * within 160 ms if it was just going to sleep. Without one it ends the next. This is the one
+ * call that another thread may make, while the handle is not being closed.
+ */
+tism_result_t tism_interrupt(volatile tism_borrowed_shared_memory_t *shm);
+
 /* Sleeps until the topic has a live publisher, TISM_IS_ZOMBIE if it will have none. */
 tism_result_t tism_wait_publisher(volatile tism_borrowed_shared_memory_t *shm,
                                   int64_t timeout_ns);
@@ -416,9 +423,10 @@ tism_result_t tism_publisher(const volatile struct _tism_shared_memory *shm,
 /* The consumer that the publisher's last TISM_TIMED_OUT was due to. */
 tism_result_t tism_holder(const volatile tism_owned_shared_memory_t *shm, tism_process_t *who);
 
-/* The capacity in bytes, the descriptor, and whether the handle can lock; 0, NULL and false
-   for a bad handle. */
+/* The capacity in bytes, the number of buffers, the descriptor, and whether the handle can
+   lock; 0, NULL and false for a bad handle. */
 size_t tism_size(const volatile struct _tism_shared_memory *shm);
+unsigned tism_buffers(const volatile struct _tism_shared_memory *shm);
 const char *tism_descriptor(const volatile struct _tism_shared_memory *shm);
 bool tism_can_lock(const volatile struct _tism_shared_memory *shm);
 

@@ -820,6 +820,44 @@ static void test_interrupted(void)
 	OK(tism_owned_remove(&pub));
 }
 
+static void *keep_interrupting(void *arg)
+{
+	struct { consumer *sub; volatile bool *done; } *a = arg;
+	while (!__atomic_load_n(a->done, __ATOMIC_ACQUIRE)) {
+		(void)poll(NULL, 0, 20);
+		(void)tism_interrupt(a->sub);
+	}
+	return NULL;
+}
+
+static void test_interrupt(void)
+{
+	publisher pub;
+	consumer sub;
+	int v = 5;
+	volatile bool done = false;
+	struct { consumer *sub; volatile bool *done; } a = {&sub, &done};
+	OK(tism_create(&pub, "interrupt", &v, sizeof v));
+	OK(tism_open(&sub, "interrupt"));
+	CHECK(tism_buffers(&pub) == 4 && tism_buffers(&sub) == 4);
+	IS(TISM_INVALID_ARGUMENT, tism_interrupt(&pub));
+	OK(tism_interrupt(&sub));
+	OK(tism_next(&sub, &v, sizeof v, NULL, PATIENCE)); /* there is one: no wait to end */
+	IS(TISM_INTERUPTED, tism_wait(&sub, PATIENCE));
+	IS(TISM_TIMED_OUT, tism_wait(&sub, MS));
+	pthread_t t;
+	CHECK(pthread_create(&t, NULL, keep_interrupting, &a) == 0);
+	for (int i = 0; i < 5; i++) {
+		IS(TISM_INTERUPTED, tism_wait(&sub, PATIENCE));
+	}
+	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
+	(void)pthread_join(t, NULL);
+	OK(tism_borrowed_close(&sub));
+	IS(TISM_BAD_HANDLE, tism_interrupt(&sub));
+	CHECK(tism_buffers(&sub) == 0);
+	OK(tism_owned_remove(&pub));
+}
+
 /* ---- Life and death ---------------------------------------------------------------------- */
 
 static void test_state(void)
@@ -1229,6 +1267,7 @@ static const struct {
 	{"next", test_next},
 	{"wait_and_open", test_wait_and_open},
 	{"interrupted", test_interrupted},
+	{"interrupt", test_interrupt},
 	{"state", test_state},
 	{"deserted", test_deserted},
 	{"remove", test_remove},
