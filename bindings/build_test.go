@@ -30,15 +30,20 @@ var toolchains = everything([]toolchain{
 	{name: "c-musl", cc: "musl-gcc", args: []string{"-O2", "-static"}},
 	{name: "c-sanitized", cc: "gcc", args: []string{"-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"}},
 	{name: "c-threads", cc: "clang", args: []string{"-O1", "-fsanitize=thread"}},
-	{name: "c-arm64", cc: "aarch64-linux-gnu-gcc", args: []string{"-O2", "-static"}, run: "qemu-aarch64-static"},
-	{name: "c-armhf", cc: "arm-linux-gnueabihf-gcc", args: []string{"-O2", "-static"}, run: "qemu-arm-static"},
+	arm64,
+	armhf,
 })
+
+var (
+	arm64 = toolchain{name: "c-arm64", cc: "aarch64-linux-gnu-gcc", args: []string{"-O2", "-static"}, run: "qemu-aarch64-static"}
+	armhf = toolchain{name: "c-armhf", cc: "arm-linux-gnueabihf-gcc", args: []string{"-O2", "-static"}, run: "qemu-arm-static"}
+)
 
 // all asks for every way to build, and for longer runs.
 var all = os.Getenv("TISM_TEST_ALL") != ""
 
-func everything(list []toolchain) []toolchain {
-	if os.Getenv("TISM_TEST_ALL") == "" {
+func everything[T any](list []T) []T {
+	if !all {
 		return nil
 	}
 	return list

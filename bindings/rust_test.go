@@ -34,10 +34,10 @@ type rustTarget struct {
 
 // Those whose standard library is not installed are skipped. (Debian has them as
 // libstd-rust-web-dev of that architecture, rustup as targets.)
-var rustTargets = []rustTarget{
-	{"rust-arm64", "aarch64-unknown-linux-gnu", toolchains[4]},
-	{"rust-armhf", "armv7-unknown-linux-gnueabihf", toolchains[5]},
-}
+var rustTargets = everything([]rustTarget{
+	{"rust-arm64", "aarch64-unknown-linux-gnu", arm64},
+	{"rust-armhf", "armv7-unknown-linux-gnueabihf", armhf},
+})
 
 // inRustFor is Rust on another machine, on a single CPU as inC says.
 func inRustFor(rt rustTarget) language {
