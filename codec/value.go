@@ -36,7 +36,7 @@ type Resetter interface{ Reset() }
 // A Limited is a T that vouches for its limits: its methods were generated with
 // limits (//msgp:limit, or limit= in a field's tag) for every slice and map in it. Then
 // what they allocate has a bound, and the messages of a topic need not be walked before
-// they are decoded, which saves a long list a third of its time. A T that can be nested
+// they are decoded, which saves a long list about an eighth of its time. A T that can be nested
 // without end is walked all the same, and everything is where an int has 32 bits.
 //
 //	func (*PointCloud) MsgLimited() {}
