@@ -18,7 +18,7 @@ done
 grep -m1 '^cpu:' "$out/all" || true
 echo "$(nproc) CPUs, $(uname -sr), $(go env GOVERSION), $(gcc --version | head -n 1), $count rounds"
 awk '/^Benchmark/ { name = $1; sub(/-[0-9]+$/, "", name)
-    for (i = 3; i < NF; i += 2) if ($(i+1) == "ns/op" || $(i+1) == "p50-ns/op" || $(i+1) == "publish-ns/op") print name, $(i+1), $i }' "$out/all" |
+    for (i = 3; i < NF; i += 2) if ($(i+1) == "ns/op" || $(i+1) == "lowest-ns/op" || $(i+1) == "p50-ns/op" || $(i+1) == "publish-ns/op") print name, $(i+1), $i }' "$out/all" |
   sort -k1,1 -k2,2 -k3,3g |
   awk 'function flush() { if (n) printf "%-46s %12.4g %12.4g %12.4g  %s\n", name, v[int((n + 1) / 2)], v[1], v[n], unit }
     BEGIN { printf "%-46s %12s %12s %12s\n", "benchmark", "median", "lowest", "highest" }
