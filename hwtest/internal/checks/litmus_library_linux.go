@@ -25,10 +25,9 @@ func race(t *suite.T, d time.Duration, left, right func() (rounds int, err error
 	var f fails
 	var n atomic.Int64
 	for i, start := 0, time.Now(); time.Since(start) < d; i++ {
-		end := time.Now().Add(min(20*time.Millisecond, d))
 		loop := func(side func() (int, error)) func() {
 			return func() {
-				for time.Now().Before(end) {
+				for end := time.Now().Add(stint); time.Now().Before(end); {
 					done, err := side()
 					n.Add(int64(done))
 					if err != nil {
@@ -45,20 +44,25 @@ func race(t *suite.T, d time.Duration, left, right func() (rounds int, err error
 		t.Skipf("not judged: emulated, and QEMU's arm64 does not keep the machine's order")
 	}
 	f.report(t)
+	if n.Load() == 0 {
+		t.Errorf("no round came to its end in %v", d)
+	}
 	return int(n.Load())
 }
 
-const batch = 1000
+const (
+	batch = 1000                  // rounds between two looks at the clock
+	stint = 20 * time.Millisecond // on one pair of CPUs
+)
 
 // control notes what a weak variant saw.
 func control(t *suite.T, d time.Duration, left, right func() (rounds, forbidden int)) {
 	cpus := proc.CPUs()
 	var rounds, forbidden atomic.Int64
 	for i, start := 0, time.Now(); time.Since(start) < d; i++ {
-		end := time.Now().Add(min(20*time.Millisecond, d))
 		loop := func(side func() (int, int)) func() {
 			return func() {
-				for time.Now().Before(end) {
+				for end := time.Now().Add(stint); time.Now().Before(end); {
 					n, bad := side()
 					rounds.Add(int64(n))
 					forbidden.Add(int64(bad))
