@@ -24,7 +24,9 @@ func race(t *suite.T, d time.Duration, left, right func() (rounds int, err error
 	}
 	var f fails
 	var n atomic.Int64
-	for i, start := 0, time.Now(); time.Since(start) < d; i++ {
+	// On a busy machine the two sides may seldom run at the same time: then it takes longer.
+	more := func(took time.Duration) bool { return took < d || n.Load() < batch && took < 10*time.Second }
+	for i, start := 0, time.Now(); more(time.Since(start)); i++ {
 		loop := func(side func() (int, error)) func() {
 			return func() {
 				for end := time.Now().Add(stint); time.Now().Before(end); {
@@ -204,6 +206,9 @@ func litmusLock(t *suite.T) {
 			}
 			if err := w.Unlock(); err != nil {
 				return 0, err
+			}
+			for range n % 128 { // outside, so that both sides come to the open lock at once, now and then
+				loadPlain(&n)
 			}
 		}
 		return 0, nil
