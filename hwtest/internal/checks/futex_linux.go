@@ -89,7 +89,7 @@ func futexSignals(t *suite.T) {
 			err = limit.Wait(&word, 0)
 		}
 		if took := time.Since(start); took < length {
-			err = fmt.Errorf("a limit of %v was over after %v: %w", length, took, err)
+			err = fmt.Errorf("a limit of %v was over after %v (%v)", length, took, err)
 		}
 		over <- err
 	}()

@@ -206,12 +206,10 @@ func strayStore(a *proc.Actor) error {
 	if err != nil {
 		return err
 	}
-	err = shm.CatchFault(func() error {
-		g.Value()[0] = 42
-		return nil
-	})
-	a.Say("%v", errors.Is(err, shm.ErrFault))
-	return errors.Join(g.Unlock(), c.Close())
+	a.Say("stores")
+	g.Value()[0] = 42
+	a.Say("survived")
+	return nil
 }
 
 func memoryPages(t *suite.T) {
@@ -226,9 +224,12 @@ func memoryPages(t *suite.T) {
 	c, err := proc.Start("stray", []any{dir})
 	t.Must(err)
 	t.Cleanup(c.Kill)
-	t.Must(c.Expect("true"))
-	_, err = c.Finish()
-	t.Must(err)
+	t.Must(c.Expect("stores"))
+	if line, err := c.Hear(); err == nil {
+		t.Errorf("after a store to a value in a consumer's mapping: it %s, and should have died of a fault", line)
+	} else if !strings.Contains(err.Error(), "SIGSEGV") && !strings.Contains(err.Error(), "fault") {
+		t.Errorf("a store to a value in a consumer's mapping: %v, want a fault", err)
+	}
 	v, err := p.Read()
 	t.Must(err)
 	t.Must(whole(&v, 1))

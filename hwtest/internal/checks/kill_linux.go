@@ -308,6 +308,9 @@ func stopOneBuffer(t *suite.T) {
 	if held.Holders[0].PID != h.PID() {
 		t.Errorf("held by PID %d, want %d", held.Holders[0].PID, h.PID())
 	}
+	if gaveUp < timeout {
+		t.Errorf("the publisher gave up after %v of %v", gaveUp, timeout)
+	}
 	release(t, h)
 	t.Must(writeNext(p))
 	t.Figure(fmt.Sprintf("gave up (limit %v) after", timeout), float64(gaveUp), "ns", report.Lower)
