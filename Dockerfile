@@ -43,7 +43,7 @@ ENTRYPOINT ["/peer"]
 # Every cross compiler.
 FROM modules AS compilers
 RUN apt-get update -q && apt-get install -y -q --no-install-recommends \
-      gcc g++ libc6-dev make cmake pkg-config python3 python3-setuptools python3-wheel git ca-certificates \
+      gcc g++ libc6-dev make cmake pkg-config python3 python3-setuptools python3-wheel git \
       gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
       gcc-arm-linux-gnueabi libc6-dev-armel-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross \
       gcc-i686-linux-gnu libc6-dev-i386-cross \
@@ -64,7 +64,7 @@ COPY --from=dist-built /dist /
 # is the same tomorrow.
 FROM modules AS emulators
 RUN apt-get update -q && apt-get install -y -q --no-install-recommends \
-      qemu-user-static qemu-system-arm qemu-system-misc debian-archive-keyring ca-certificates \
+      qemu-user-static qemu-system-arm qemu-system-misc debian-archive-keyring \
     && rm -rf /var/lib/apt/lists/*
 ENV TISM_QEMU_CACHE=/kernels
 COPY cross/boards cross/boards
