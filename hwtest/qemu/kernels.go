@@ -11,7 +11,7 @@ import (
 )
 
 func newKernels(cache *kernels.Cache) *cobra.Command {
-	var refresh bool
+	var refresh, some bool
 	cmd := &cobra.Command{
 		Use:   "kernels [NAME...]",
 		Short: "Fetch kernels into the cache, for runs without network",
@@ -39,6 +39,9 @@ func newKernels(cache *kernels.Cache) *cobra.Command {
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", k.Name, image.Package)
 			}
+			if some && missing < len(wanted) {
+				return nil
+			}
 			if missing > 0 {
 				return fmt.Errorf("%d of %d kernels are missing", missing, len(wanted))
 			}
@@ -46,6 +49,7 @@ func newKernels(cache *kernels.Cache) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&refresh, "refresh", false, "fetch the newest in place of those in the cache")
+	cmd.Flags().BoolVar(&some, "some", false, "be content with some of them: a mirror may lack one for a day")
 	return cmd
 }
 

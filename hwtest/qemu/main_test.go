@@ -100,7 +100,7 @@ func TestJudge(t *testing.T) {
 	if c := judge(judge(cell{}, machine.Result{}, passed), machine.Result{}, "PASS\n"); !c.failed {
 		t.Error("a second program without a test passes on the first one's")
 	}
-	c := judge(cell{}, machine.Result{}, "--- PASS: TestA (0s)\n--- SKIP: TestB (0.00s)\n    b_test.go:36: needs root\n")
+	c := judge(cell{}, machine.Result{}, "--- PASS: TestA (0s)\n=== RUN   TestB\n    b_test.go:36: needs root\n--- SKIP: TestB (0.00s)\n")
 	if want := []string{"TestB: needs root"}; !slices.Equal(c.skips, want) {
 		t.Errorf("skips %q, want %q", c.skips, want)
 	}

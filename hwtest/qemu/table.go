@@ -36,9 +36,9 @@ func (c cell) String() string {
 
 var (
 	goTest = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL|SKIP): (\S+)`)
-	goSkip = regexp.MustCompile(`(?m)^ *--- SKIP: (\S+) .*\n((?: +\S+\.go:\d+: .*\n)?)`)
+	goRuns = regexp.MustCompile(`^=== (?:RUN|NAME|CONT) +(\S+)`)
 	tap    = regexp.MustCompile(`(?m)^ *(ok|not ok) \d+[ -]*(.*)$`)
-	source = regexp.MustCompile(`^\s*\S+\.go:\d+: `)
+	source = regexp.MustCompile(`^\s+\S+\.go:\d+: `)
 )
 
 // judge reads a program's output and adds it to what its column has already. A program
@@ -49,9 +49,7 @@ func judge(c cell, r machine.Result, text string) cell {
 	for _, t := range goTest.FindAllStringSubmatch(text, -1) {
 		c.count(t[1] == "PASS", t[1] == "SKIP", t[2], "")
 	}
-	for _, t := range goSkip.FindAllStringSubmatch(text, -1) {
-		c.skips = append(c.skips, t[1]+": "+strings.TrimSpace(source.ReplaceAllString(t[2], "")))
-	}
+	c.skips = append(c.skips, skipReasons(text)...)
 	for _, t := range tap.FindAllStringSubmatch(text, -1) {
 		name, reason, skip := strings.Cut(t[2], "# SKIP")
 		c.count(t[1] == "ok", skip, strings.TrimSpace(name), strings.TrimSpace(reason))
@@ -69,6 +67,23 @@ func judge(c cell, r machine.Result, text string) cell {
 		c.failed, c.why = true, "FAIL, no test"
 	}
 	return c
+}
+
+// skipReasons are the last words of tests that skipped. With -test.v a test's log comes
+// before its result.
+func skipReasons(text string) (reasons []string) {
+	said := map[string]string{}
+	name := ""
+	for line := range strings.Lines(text) {
+		if m := goRuns.FindStringSubmatch(line); m != nil {
+			name = m[1]
+		} else if source.MatchString(line) {
+			said[name] = strings.TrimSpace(source.ReplaceAllString(line, ""))
+		} else if m := goTest.FindStringSubmatch(line); m != nil && m[1] == "SKIP" {
+			reasons = append(reasons, m[2]+": "+said[m[2]])
+		}
+	}
+	return reasons
 }
 
 func (c *cell) count(ok, skip bool, name, reason string) {

@@ -1,0 +1,81 @@
+# The stages:
+#
+#   docker build -t tism .                           lint and tests; the image runs the QEMU matrix
+#   docker run --rm --shm-size=1g tism               one emulated machine of each kind
+#   docker run --rm --shm-size=1g tism --all         every one
+#   docker build --target dist -o type=local,dest=dist .   the cross-built artifacts (needs BuildKit; else see docs/BOARDS.md)
+#   docker build --target dev -t tism-dev .          a shell with every cross compiler
+#   docker build --target tool -t tism-tool .        just the static tism, from scratch
+#
+# Nothing needs privileges, KVM or binfmt. Sources come last in each stage, so that a change
+# of them fetches no packages, modules or kernels again.
+
+ARG BASE=golang:1.26-bookworm
+
+FROM ${BASE} AS modules
+ARG GOPROXY
+ARG GOSUMDB
+ARG GONOSUMDB
+ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+
+FROM modules AS source
+COPY . .
+
+# The tool alone.
+FROM source AS built
+RUN go build -trimpath -ldflags='-s -w' -o /tism ./cmd/tism
+
+FROM scratch AS tool
+COPY --from=built /tism /tism
+ENTRYPOINT ["/tism"]
+
+# Both sides of a topic, for the test of containers.
+FROM source AS peer-built
+RUN go build -trimpath -ldflags='-s -w' -o /peer ./hwtest/qemu/internal/peer
+
+FROM scratch AS peer
+COPY --from=peer-built /peer /peer
+ENTRYPOINT ["/peer"]
+
+# Every cross compiler.
+FROM modules AS compilers
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends \
+      gcc g++ libc6-dev make cmake pkg-config python3 python3-setuptools python3-wheel git \
+      gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
+      gcc-arm-linux-gnueabi libc6-dev-armel-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross \
+      gcc-i686-linux-gnu libc6-dev-i386-cross \
+    && rm -rf /var/lib/apt/lists/*
+
+FROM compilers AS dev
+COPY . .
+CMD ["bash"]
+
+FROM compilers AS dist-built
+COPY . .
+RUN go run ./cross build --all -o /dist
+
+FROM scratch AS dist
+COPY --from=dist-built /dist /
+
+# The emulators, and the kernels: fetched at build time, so that a run needs no network and
+# is the same tomorrow.
+FROM modules AS emulators
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends \
+      qemu-user-static qemu-system-arm qemu-system-misc debian-archive-keyring \
+    && rm -rf /var/lib/apt/lists/*
+ENV TISM_QEMU_CACHE=/kernels
+COPY cross/boards cross/boards
+COPY hwtest/qemu hwtest/qemu
+RUN go run ./hwtest/qemu kernels --some
+
+# What "docker build ." builds: lint and tests, then the matrix ready to run.
+FROM emulators AS matrix
+COPY . .
+RUN out=$(gofmt -l .) && if [ -n "$out" ]; then echo "gofmt would change: $out"; exit 1; fi \
+    && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... \
+    && go test -short ./...
+RUN go build -o /usr/local/bin/tism-qemu ./hwtest/qemu
+ENTRYPOINT ["tism-qemu", "--logs", "/tmp/logs"]
