@@ -45,7 +45,8 @@ fetch() {
   local apt=(apt-get -q -o "APT::Architecture=$target" -o "APT::Architectures=$target" -o "Dir::State=$state"
     -o "Dir::State::status=$state/status" -o "Dir::Cache=$state/cache" -o Debug::NoLocking=true
     -o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false)
-  "${apt[@]}" update >&2 && "${apt[@]}" download "$@" >&2
+  "${apt[@]}" update >&2 || true # one index of several may be out of order; download tells
+  "${apt[@]}" download "$@" >&2
 }
 
 # unpacked TARGET NAME PACKAGE...: the packages' files in a directory of the cache, whose name it prints.
