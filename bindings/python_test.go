@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // The Python package: installed as its README says, its own tests, its peer.
@@ -70,6 +71,9 @@ var venv = sync.OnceValues(func() (string, error) {
 			return "", err
 		}
 	}
+	if err := os.RemoveAll(filepath.Join(source, "python", "build")); err != nil { // of another day
+		return "", err
+	}
 	where := filepath.Join(dir, "venv")
 	for _, argv := range [][]string{
 		{debianPython, "-m", "venv", "--system-site-packages", where},
@@ -121,5 +125,56 @@ func TestPythonWarnings(t *testing.T) {
 	for _, api := range []string{"-DPy_LIMITED_API=0x030B0000", "-UPy_LIMITED_API"} {
 		run(t, t.TempDir(), "gcc", "-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-fsyntax-only", api,
 			"-Ic", "-isystem", strings.TrimSpace(string(include)), "python/src/tism/_tism.c")
+	}
+}
+
+// The examples run together: a consumer that waits for its publisher, and one for any topic.
+func TestPythonExamples(t *testing.T) {
+	t.Parallel()
+	topics := t.TempDir()
+	start := func(script string, args ...string) (*exec.Cmd, *strings.Builder) {
+		cmd := cleanPython(append([]string{python(t), "python/examples/" + script}, args...)...)
+		cmd.Env = append(cmd.Env, "TISM_DIR="+topics, "PYTHONDONTWRITEBYTECODE=1")
+		var out strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		return cmd, &out
+	}
+	consumer, seen := start("consumer.py")
+	printer, printed := start("any_topic.py", "attitude")
+	// A consumer that starts after a publisher's end waits for the next.
+	done := make(chan error, 2)
+	for _, c := range []*exec.Cmd{consumer, printer} {
+		go func() { done <- c.Wait() }()
+	}
+	deadline := time.Now().Add(time.Minute)
+	for ended := 0; ended < 2; {
+		publisher, said := start("publisher.py", "20")
+		if err := publisher.Wait(); err != nil {
+			t.Fatalf("publisher: %v\n%s", err, said)
+		}
+		for waiting := true; waiting && ended < 2; {
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Errorf("a consumer ended with %v", err)
+				}
+				ended++
+			default:
+				waiting = false
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the consumers do not end")
+		}
+	}
+	if !strings.Contains(seen.String(), "us old\nclosed by its publisher\n") {
+		t.Errorf("consumer.py prints\n%s", seen)
+	}
+	if !strings.Contains(printed.String(), "struct Attitude 24\ntime_us u64 @0\n") || !strings.Contains(printed.String(), "q=(1.0, 0.0, 0.0,") {
+		t.Errorf("any_topic.py prints\n%s", printed)
 	}
 }

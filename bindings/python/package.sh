@@ -7,6 +7,7 @@
 #   package.sh check  TARGET  OUTDIR   publishes and reads with the wheel of OUTDIR, under qemu-user if need be
 #
 # TARGET is Debian's name of the architecture: amd64, arm64, armhf (ARMv7); default: this machine's.
+# armhf does not link yet: distutils hands this machine's library directory to the cross linker.
 # Prints the files it made. Needs /usr/bin/python3 of Debian 12 with python3-dev, python3-setuptools and
 # python3-wheel; for another target Debian's cross compiler; for check of one qemu-user-static. What it
 # takes from the target's packages (Python's headers; for check Python) it fetches with an apt of its own
@@ -45,7 +46,8 @@ fetch() {
   local apt=(apt-get -q -o "APT::Architecture=$target" -o "APT::Architectures=$target" -o "Dir::State=$state"
     -o "Dir::State::status=$state/status" -o "Dir::Cache=$state/cache" -o Debug::NoLocking=true
     -o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false)
-  "${apt[@]}" update >&2 && "${apt[@]}" download "$@" >&2
+  "${apt[@]}" update >&2 || true # one index of several may be out of order; download tells
+  "${apt[@]}" download "$@" >&2
 }
 
 # unpacked TARGET NAME PACKAGE...: the packages' files in a directory of the cache, whose name it prints.
