@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/tism-go/tism/cross/boards"
+)
+
+const ownPath = "github.com/tism-go/tism"
+
+// A module is the one that a command builds from.
+type module struct{ Path, Dir string }
+
+func (m module) own() bool { return m.Path == ownPath }
+
+// findModule finds the module of the current directory.
+func findModule(ctx context.Context) (module, error) {
+	if _, err := exec.LookPath("go"); err != nil {
+		return module{}, fmt.Errorf("finding the go command: %w: install Go 1.26 or later and put it into PATH", err)
+	}
+	out, err := command(ctx, "", nil, "go", "list", "-m", "-json")
+	if err != nil {
+		return module{}, fmt.Errorf("finding the module: %w: run it in a directory with a go.mod ('go mod init' makes one)", err)
+	}
+	var m module
+	if err := json.NewDecoder(strings.NewReader(out)).Decode(&m); err != nil || m.Dir == "" {
+		return module{}, errors.New("finding the module: not in one: run it in a directory with a go.mod ('go mod init' makes one)")
+	}
+	return m, nil
+}
+
+// programs builds Go programs for a board and returns their names.
+func (b *builder) programs(ctx context.Context, t boards.Target, dir string, packages []string) ([]string, error) {
+	if from := b.built[t.Build()]; from != "" {
+		return b.link(from, dir)
+	}
+	var err error
+	if len(packages) > 0 {
+		err = b.goBuild(ctx, t, dir, packages)
+	} else {
+		err = b.ownPrograms(ctx, t, dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.built[t.Build()] = dir
+	return programNames(dir)
+}
+
+func (b *builder) ownPrograms(ctx context.Context, t boards.Target, dir string) error {
+	packages := []string{"./cmd/tism"}
+	if matches, _ := filepath.Glob(filepath.Join(b.module.Dir, "hwtest", "*.go")); len(matches) > 0 {
+		packages = append(packages, "./hwtest")
+	}
+	if err := b.goBuild(ctx, t, dir, packages); err != nil {
+		return err
+	}
+	return b.goBuild(ctx, t, filepath.Join(dir, "examples"), []string{"./examples/..."})
+}
+
+// goBuild builds the main packages among packages into dir.
+func (b *builder) goBuild(ctx context.Context, t boards.Target, dir string, packages []string) error {
+	env := t.Env()
+	list := append([]string{"list", "-f", `{{if eq .Name "main"}}{{.ImportPath}}{{end}}`}, packages...)
+	mains, err := command(ctx, b.workDir(packages), env, "go", list...)
+	if err != nil {
+		return err
+	}
+	paths := strings.Fields(mains)
+	if len(paths) == 0 {
+		return fmt.Errorf("finding programs in %s: none of these is a package main", strings.Join(packages, " "))
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	args := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", dir + string(filepath.Separator)}
+	_, err = command(ctx, b.workDir(packages), env, "go", append(args, paths...)...)
+	return err
+}
+
+// workDir is where packages are looked up: tism's own from its root, the caller's from
+// where the caller is.
+func (b *builder) workDir(packages []string) string {
+	if b.module.own() && strings.HasPrefix(packages[0], "./") {
+		if _, err := os.Stat(packages[0]); err != nil {
+			return b.module.Dir
+		}
+	}
+	return ""
+}
+
+// link gives a board the programs that another with the same Go settings got.
+func (b *builder) link(from, dir string) ([]string, error) {
+	names, err := programNames(from)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		to := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return nil, err
+		}
+		if err := linkOrCopy(filepath.Join(from, name), to); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// programNames are the programs in a board's directory and in its examples.
+func programNames(dir string) ([]string, error) {
+	var names []string
+	for _, sub := range []string{"", "examples"} {
+		entries, err := os.ReadDir(filepath.Join(dir, sub))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.Type().IsRegular() {
+				names = append(names, filepath.Join(sub, e.Name()))
+			}
+		}
+	}
+	return names, nil
+}
+
+func linkOrCopy(from, to string) error {
+	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// command runs a program and returns what it printed; its error holds what the program
+// had to say.
+func command(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if text := strings.TrimSpace(stderr.String()); text != "" {
+			return "", fmt.Errorf("running %s %s: %w: %s", name, strings.Join(args[:min(2, len(args))], " "), err, text)
+		}
+		return "", fmt.Errorf("running %s: %w", name, err)
+	}
+	return stdout.String(), nil
+}
