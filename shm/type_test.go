@@ -223,7 +223,9 @@ func TestFieldValues(t *testing.T) {
 		Image [2][3]uint8
 	}
 	typ, err := shm.TypeOf[nested]()
-	must(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	payload := make([]byte, typ.Size)
 	for i := range payload {
 		payload[i] = byte(i * 7)

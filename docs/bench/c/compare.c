@@ -451,9 +451,9 @@ static void measure_topic(const char *where, size_t size)
 	char full[96];
 
 	snprintf(full, sizeof full, "CTopicWrite%s", where);
-	bench(full, topic_writes, size, size);
+	bench(full, topic_writes, size);
 	snprintf(full, sizeof full, "CTopicRead%s", where);
-	bench(full, topic_reads, size, size);
+	bench(full, topic_reads, size);
 }
 
 static void measure_guards(const char *where, size_t size)
@@ -461,7 +461,7 @@ static void measure_guards(const char *where, size_t size)
 	char full[96];
 
 	snprintf(full, sizeof full, "CTopicGuard%s", where);
-	bench(full, topic_guards, size, 0);
+	bench(full, topic_guards, size);
 }
 
 static void measure_untimed(const char *where, size_t size)
@@ -469,7 +469,7 @@ static void measure_untimed(const char *where, size_t size)
 	char full[96];
 
 	snprintf(full, sizeof full, "CTopicWriteUntimed%s", where);
-	bench(full, topic_writes, size, size);
+	bench(full, topic_writes, size);
 }
 
 static void subject_binding(void)

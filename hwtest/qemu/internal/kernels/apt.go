@@ -20,7 +20,7 @@ type apt struct{ dir, config string }
 func newApt(dir, mirror, suite, arch string) (apt, error) {
 	a := apt{dir, filepath.Join(dir, "apt.conf")}
 	if _, err := os.Stat(keyring); err != nil {
-		return a, fmt.Errorf("Debian's keys are not here: %w; apt-get install debian-archive-keyring", err)
+		return a, fmt.Errorf("looking for Debian's keys: %w; apt-get install debian-archive-keyring", err)
 	}
 	for _, sub := range []string{"state/lists/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {

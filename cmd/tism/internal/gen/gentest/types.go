@@ -127,3 +127,5 @@ type Plain struct {
 	ZZ     [2]complex128
 	Raw    [40]byte
 }
+
+var _ = Everything{}.lower // nothing else uses it
