@@ -33,7 +33,7 @@ func (b *builder) library(ctx context.Context, c boards.C) (*cLibrary, error) {
 		return lib, nil
 	}
 	if _, err := exec.LookPath(c.Compiler()); err != nil {
-		err = fmt.Errorf("C library: %s is not installed: apt-get install %s", c.Compiler(), c.Package)
+		err = fmt.Errorf("building the C library: %s is not installed: apt-get install %s", c.Compiler(), c.Package)
 		if b.c == "always" {
 			return nil, err
 		}
