@@ -172,7 +172,7 @@ func (w *Writer) Lock(ctx context.Context, d time.Duration) error {
 	}
 	// Pairs with the store of slotHeld and the load of word in RLock: either the
 	// reader sees closed, or its slot is seen below.
-	w.word.Store(w.phase | closed)
+	storeSeq(w.word, w.phase|closed)
 	for i := range w.slots[:w.used()] {
 		if s := w.slots[i].state.Load(); s != 0 && s != w.phase|slotWaits {
 			if err := w.drain(ctx, d, i); err != nil {
@@ -217,7 +217,7 @@ func (w *Writer) drain(ctx context.Context, d time.Duration, i int) error {
 // reopen lets everybody in, in the same phase: phases advance only with a write,
 // so that they cannot lap a waiter.
 func (w *Writer) reopen() {
-	w.word.Store(w.phase | open)
+	storeSeq(w.word, w.phase|open)
 	Wake(w.word, All)
 }
 
@@ -259,7 +259,7 @@ func (w *Writer) Unlock() error {
 	w.phase += flags + 1
 	// Pairs with the load of word in RLock's wait: a reader that stored its wait
 	// after the scan below sees the new phase before it sleeps.
-	w.word.Store(w.phase | open)
+	storeSeq(w.word, w.phase|open)
 	for i := range w.slots[:w.used()] {
 		if w.slots[i].state.Load() == waiting {
 			Wake(w.word, All)
@@ -290,7 +290,7 @@ func (r *Reader) Enter() bool {
 	if r.held {
 		return false
 	}
-	r.slot.state.Store(slotHeld) // pairs with the store of closed and the scan in Lock
+	storeSeq(&r.slot.state, slotHeld) // pairs with the store of closed and the scan in Lock
 	r.held = r.word.Load()&flags == open
 	return r.held
 }
@@ -316,7 +316,7 @@ func (r *Reader) RLock(ctx context.Context, d time.Duration) error {
 		return ErrLocked
 	}
 	// Pairs with the store of closed and the scan in Lock.
-	r.slot.state.Store(slotHeld)
+	storeSeq(&r.slot.state, slotHeld)
 	if r.word.Load()&flags == open {
 		r.held = true
 		return nil
@@ -346,13 +346,13 @@ func (r *Reader) wait(ctx context.Context, d time.Duration) error {
 			return nil
 		}
 		// Open in the same phase: an aborted Lock. Come in as if from the start.
-		r.slot.state.Store(slotHeld)
+		storeSeq(&r.slot.state, slotHeld)
 	}
 }
 
 // set stores the slot's state and wakes a writer that sleeps on it.
 func (r *Reader) set(s uint32) {
-	r.slot.state.Store(s)
+	storeSeq(&r.slot.state, s)
 	Wake(&r.slot.state, All)
 }
 
@@ -364,7 +364,7 @@ func (r *Reader) await(limit *Limit, phase uint32) (in bool, err error) {
 		if w&^flags != phase {
 			// Granted. The writer of the new phase must honour this slot: what it
 			// says is not a wait on that phase.
-			r.slot.state.Store(slotHeld)
+			storeSeq(&r.slot.state, slotHeld)
 			return true, nil
 		}
 		if w&flags == open {
@@ -385,7 +385,7 @@ func (r *Reader) await(limit *Limit, phase uint32) (in bool, err error) {
 // for sure until the slot says held, which a successor honours; then it asks
 // again, because a successor may have begun in between.
 func (r *Reader) orphaned(phase uint32) (in bool, err error) {
-	r.slot.state.Store(slotHeld)
+	storeSeq(&r.slot.state, slotHeld)
 	if r.peers.WriterAlive() {
 		r.set(phase | slotWaits)
 		return false, nil
@@ -409,7 +409,7 @@ func (r *Reader) Exit() bool {
 	}
 	r.held = false
 	// Pairs with the store of closed and the load of the slot in drain.
-	r.slot.state.Store(0)
+	storeSeq(&r.slot.state, 0)
 	r.owes = r.word.Load()&flags == closed
 	return !r.owes
 }

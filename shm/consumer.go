@@ -401,7 +401,7 @@ func (c *consumer) pin() (*buffer, uint32) {
 	}
 	// Pairs with the publisher's scan after its store of latest: either it sees the
 	// pin, or this load sees that the buffer is not the newest any more.
-	c.pins.Store(c.lease.pins() | 1<<(l&15))
+	storeSeq(c.pins, c.lease.pins()|1<<(l&15))
 	again := c.words.latest.Load()
 	if again&15 == l&15 {
 		if b.sequence.Load() != sequenceOf(again) {
@@ -417,7 +417,7 @@ func (c *consumer) pin() (*buffer, uint32) {
 // unpin leaves only what the guard has pinned, and wakes a publisher that waits for a
 // buffer.
 func (c *consumer) unpin() {
-	c.pins.Store(c.lease.pins()) // pairs with the publisher's store of want
+	storeSeq(c.pins, c.lease.pins()) // pairs with the publisher's store of want
 	if c.words.want.Load() != 0 {
 		c.seg.ringFreed()
 	}
@@ -473,7 +473,7 @@ func (c *consumer) guard(size int) (readGuard, error) {
 		return c.guardSlow(context.Background(), c.timeout, size)
 	}
 	if pins != nil {
-		pins.Store(1 << (l & 15)) // as in pin; the guard is all that this slot pins
+		storeSeq(pins, 1<<(l&15)) // as in pin; the guard is all that this slot pins
 	} else if !c.reader.Enter() {
 		return c.guardAgain(size)
 	}
@@ -540,7 +540,7 @@ func (c *consumer) unguard(at lease) error {
 		if pins.Load()&at.pins() == 0 {
 			return c.unguardSlow()
 		}
-		pins.Store(0) // as in unpin
+		storeSeq(pins, 0) // as in unpin
 		c.lease = at &^ leaseHeld
 		if c.words.want.Load() != 0 {
 			c.seg.ringFreed()

@@ -183,7 +183,7 @@ func (p *publisher) holder(i int) Holder {
 func (p *publisher) awaitFree(ctx context.Context, d time.Duration) (int, error) {
 	limit := futex.Within(ctx, d)
 	defer limit.Stop()
-	p.words.want.Store(1) // pairs with the load after a release of pins
+	storeSeq(&p.words.want, 1) // pairs with the load after a release of pins
 	defer p.words.want.Store(0)
 	for {
 		// Before the look, so that a release after it changes the word. Sleeping on
