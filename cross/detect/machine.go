@@ -28,8 +28,9 @@ type Machine struct {
 	PageSize int           `json:"page_size,omitempty"` // in bytes
 }
 
-// Read reads the machine whose files are below root: "/" is this one. It returns an error
-// if there is neither a kernel to ask nor a file that tells the architecture.
+// Read reads the machine whose files are below root: "/" is this one. It returns an error,
+// with what else it found, if there is neither a kernel to ask nor a file that tells the
+// architecture.
 func Read(root string) (Machine, error) {
 	if info, err := os.Stat(root); err != nil {
 		return Machine{}, fmt.Errorf("reading the machine: %w", err)
@@ -56,7 +57,7 @@ func Read(root string) (Machine, error) {
 	}
 	m.Kernel = realKernel(m)
 	if m.Kernel == "" {
-		return Machine{}, fmt.Errorf("reading the machine: nothing below %s tells its architecture: /proc/cpuinfo, /proc/sys/kernel/arch or /bin/sh must be there", root)
+		return m, fmt.Errorf("reading the machine: nothing below %s tells its architecture: /proc/cpuinfo, /proc/sys/kernel/arch or /bin/sh must be there", root)
 	}
 	if m.System == "" {
 		m.System = goArch(m.Kernel)
