@@ -23,6 +23,7 @@ library; or, with packages named, your own programs.
   go run ./cross build pi5                 everything for one board, into dist/pi5
   go run ./cross build pi5 ./cmd/autopilot a program of yours, into dist/pi5
   go run ./cross build --all -o dist/      everything for every board
+  go run ./cross detect                    which board this is, and what to build for it
 
 From your own module, without a copy of tism's sources:
 
@@ -43,7 +44,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		PersistentPreRun: func(*cobra.Command, []string) { started = true },
 	}
 	cobra.EnableCommandSorting = false
-	root.AddCommand(newList(), newBuild())
+	root.AddCommand(newList(), newBuild(), newDetect())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

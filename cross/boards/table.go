@@ -40,8 +40,8 @@ const (
 	noteArmv6 = "Raspberry Pi OS calls itself armhf but is ARMv6; Debian's armhf is ARMv7 and does not run here, and its C compiler's " +
 		"programs do not either: build C on the board, or statically with arm-linux-gnueabi."
 	noteSingleCore = "One core: a goroutine that sleeps on a topic can hold up the others of its process by up to 20 ms; run with GOMAXPROCS=2."
-	noteNoLSE      = "No LSE atomics: a GOARM64=v8.1 or v8.0,lse program refuses to start."
-	noteLSE        = "Built for ARMv8.2: the program refuses to start on cores without LSE (Pi 3, Pi 4, Jetson Nano, TX2). Take arm64 for one program for all."
+	noteNoLSE      = "No LSE atomics: a GOARM64=v8.1 or v8.0,lse program dies of an illegal instruction at its start."
+	noteLSE        = "Built for ARMv8.2: the program dies of an illegal instruction on cores without LSE (Pi 3, Pi 4, Jetson Nano, TX2). Take arm64 for one program for all."
 	noteAlign64    = "Go aligns 64-bit fields to 4 bytes here, C and 64-bit Go to 8: check shared types with shm.CheckPortable."
 	noteKernel64   = "Raspberry Pi OS may run a 64-bit kernel under a 32-bit system; the programs stay 32-bit."
 )

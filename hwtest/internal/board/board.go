@@ -9,12 +9,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tism-go/tism/cross/detect"
 )
 
 // Facts are what is known of a board. What cannot be found out is empty.
 type Facts struct {
 	Model      string   `json:"model,omitempty"`
 	Compatible []string `json:"compatible,omitempty"` // of the device tree
+	Target     string   `json:"target,omitempty"`     // of the table of boards: "pi5"
+	Build      string   `json:"build,omitempty"`      // the target whose build is the best here
 	OS         string   `json:"os,omitempty"`
 	Kernel     string   `json:"kernel"`
 	Machine    string   `json:"machine"` // uname -m
@@ -69,7 +73,7 @@ func Read(root, shmDir string) Facts {
 	r := reader(root)
 	info := parseCPUInfo(r.text("proc/cpuinfo"))
 	f := Facts{
-		Model: r.model(), Compatible: r.compatible(), OS: r.osName(), CPUs: info.cpus, Features: info.features,
+		OS: r.osName(), CPUs: info.cpus, Features: info.features,
 		Isolated: r.line("sys/devices/system/cpu/isolated"),
 		Clock:    r.line("sys/devices/system/clocksource/clocksource0/current_clocksource"),
 		Governor: r.line("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -78,11 +82,9 @@ func Read(root, shmDir string) Facts {
 		Celsius:  r.celsius(), Throttled: r.throttled(),
 		ShmDir: shmDir,
 	}
+	r.identify(&f)
 	f.Memory, f.Available, f.Swap = r.memory()
 	f.Limits.RTRuntime = int(r.number("proc/sys/kernel/sched_rt_runtime_us"))
-	if f.Model == "" {
-		f.Model = info.hardware
-	}
 	f.Emulated = emulatedMachine(f)
 	fillFromKernel(&f)
 	if r.line("sys/kernel/realtime") == "1" {
@@ -110,22 +112,16 @@ func (r reader) number(path string) float64 {
 	return n
 }
 
-func (r reader) model() string {
-	for _, path := range []string{"proc/device-tree/model", "sys/firmware/devicetree/base/model"} {
-		if s := r.line(path); s != "" {
-			return s
-		}
+// identify names the board, as far as the table of boards or the firmware of a PC knows it.
+func (r reader) identify(f *Facts) {
+	m, _ := detect.Read(string(r)) // an unknown architecture still has a model
+	f.Model, f.Compatible = m.Model, m.Compatible
+	if f.Model == "" {
+		f.Model = strings.TrimSpace(r.line("sys/class/dmi/id/sys_vendor") + " " + r.line("sys/class/dmi/id/product_name"))
 	}
-	vendor, product := r.line("sys/class/dmi/id/sys_vendor"), r.line("sys/class/dmi/id/product_name")
-	return strings.TrimSpace(vendor + " " + product)
-}
-
-func (r reader) compatible() []string {
-	text := strings.Trim(r.text("proc/device-tree/compatible"), "\x00")
-	if text == "" {
-		return nil
+	if found, err := detect.Identify(m); err == nil {
+		f.Target, f.Build = found.Target.Name, found.Best.Name
 	}
-	return strings.Split(text, "\x00")
 }
 
 func (r reader) osName() string {

@@ -53,6 +53,7 @@ func TestPi5(t *testing.T) {
 	}{
 		{"model", f.Title(), "Raspberry Pi 5 Model B Rev 1.0"},
 		{"compatible", strings.Join(f.Compatible, " "), "raspberrypi,5-model-b brcm,bcm2712"},
+		{"target and build", f.Target + " " + f.Build, "pi5 pi5"},
 		{"cores", f.cpuNames(), "2 × Cortex-A76"},
 		{"features", f.shortFeatures(), "atomics lrcpc asimd"},
 		{"system", f.OS, "Debian GNU/Linux 12 (bookworm)"},
@@ -101,8 +102,9 @@ func TestCPUInfo(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	if got := parseCPUInfo(tests[0].text).hardware; got != "Raspberry Pi Zero Rev 1.3" {
-		t.Errorf("model of the Zero: %q", got)
+	f := Read(root(t, map[string]string{"proc/cpuinfo": tests[0].text}), t.TempDir()) // as in a container
+	if f.Model != "Raspberry Pi Zero Rev 1.3" {
+		t.Errorf("model of the Zero: %q", f.Model)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 type cpuInfo struct {
 	cpus     []CPU
 	features []string
-	hardware string
 }
 
 // parseCPUInfo reads /proc/cpuinfo as x86, ARM and RISC-V write it.
@@ -41,8 +40,6 @@ func parseCPUInfo(text string) (info cpuInfo) {
 			part, _ = strconv.ParseUint(value, 0, 16)
 		case "flags", "Features":
 			info.features = strings.Fields(value)
-		case "Model":
-			info.hardware = value
 		}
 		if len(info.cpus) > 0 {
 			info.cpus[len(info.cpus)-1].Name = coreName(name, arch, implementer, part)

@@ -22,7 +22,7 @@ func (f Facts) Print(w io.Writer, paint term.Paint) error {
 			t.Text(name, strings.Join(said, ", "))
 		}
 	}
-	row("board", f.Title(), f.emulation())
+	row("board", f.Title(), f.Target, some("best build ", f.Build, f.Build != f.Target), f.emulation())
 	row("system", f.OS, "Linux "+f.Kernel, f.Machine, f.Preempt)
 	row("CPU", f.cpuNames(), f.usable(), f.shortFeatures())
 	row("clock", f.Clock, f.frequency())
