@@ -34,14 +34,6 @@ FROM scratch AS tool
 COPY --from=built /tism /tism
 ENTRYPOINT ["/tism"]
 
-# Both sides of a topic, for the test of containers.
-FROM source AS peer-built
-RUN go build -trimpath -ldflags='-s -w' -o /peer ./hwtest/qemu/internal/peer
-
-FROM scratch AS peer
-COPY --from=peer-built /peer /peer
-ENTRYPOINT ["/peer"]
-
 # The emulators, and the kernels: fetched at build time, so that a run needs no network and
 # is the same tomorrow.
 FROM modules AS emulators
