@@ -122,3 +122,51 @@ func follow(ctx context.Context, t *testing.T, start func(*testing.T, ...string)
 		t.Errorf("the consumer ended with %s\n%s", code, mistakes.String())
 	}
 }
+
+// The example itself: in both forms, what one service publishes another lists as alive.
+func TestComposeExample(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "docker", "image", "inspect", "tism-tool").CombinedOutput(); err != nil {
+		t.Skipf("needs a Docker daemon with the image: docker build --target tool -t tism-tool . (%v %.80s)", err, out)
+	}
+	command := compose(ctx, t)
+	project := fmt.Sprintf("tism-test-%d", os.Getpid())
+	run := func(ctx context.Context, args ...string) (string, error) {
+		args = append(append(command[1:len(command):len(command)], "-f", "compose.yaml", "-p", project), args...)
+		out, err := exec.CommandContext(ctx, command[0], args...).CombinedOutput()
+		return string(out), err
+	}
+	t.Cleanup(func() {
+		if out, err := run(context.Background(), "down", "-v", "-t", "1"); err != nil {
+			t.Errorf("taking the example down: %v\n%s", err, out)
+		}
+	})
+	if out, err := run(ctx, "up", "-d"); err != nil {
+		t.Fatalf("bringing the example up: %v\n%s", err, out)
+	}
+	for _, service := range []string{"watch", "watch2"} {
+		// Started beside the publisher, it may have listed before there was a topic.
+		for {
+			out, err := run(ctx, "run", "--rm", service)
+			if err == nil && strings.Contains(out, "-estimate") && strings.Contains(out, "alive") {
+				break
+			}
+			if ctx.Err() != nil {
+				t.Fatalf("%s lists no living publisher: %v\n%s", service, err, out)
+			}
+		}
+	}
+}
+
+// compose is the command that this machine has: Docker's plugin, or the program of old.
+func compose(ctx context.Context, t *testing.T) []string {
+	t.Helper()
+	for _, command := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
+		if exec.CommandContext(ctx, command[0], append(command[1:len(command):len(command)], "version")...).Run() == nil {
+			return command
+		}
+	}
+	t.Skip("needs Docker Compose")
+	return nil
+}
