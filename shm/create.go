@@ -71,6 +71,8 @@ func claim(s *segment, c config, geo geometry) error {
 		return errBusy
 	case s.retired(), ok && !s.usable(geo), !ok && c.replace:
 		return orBusy(s.unlinkNamed())
+	case !ok && s.pub.state.Load() == stateClosed:
+		return errBusy // whoever takes it over right now has not signed yet: takeOver signs first
 	case !ok:
 		who := s.pub.signature()
 		return &who
