@@ -23,14 +23,14 @@ type builder struct {
 
 	log     io.Writer
 	module  module
-	built   map[string]string    // Go build -> directory that has it
-	libs    map[string]*cLibrary // C settings -> what they gave
-	skipped map[string]bool      // said already
-	temps   []string             // directories to remove in the end
+	built   map[string]programSet // by Go settings
+	libs    map[string]*cLibrary  // C settings -> what they gave
+	skipped map[string]bool       // said already
+	temps   []string              // directories to remove in the end
 }
 
 func newBuild() *cobra.Command {
-	b := &builder{built: map[string]string{}, libs: map[string]*cLibrary{}, skipped: map[string]bool{}}
+	b := &builder{built: map[string]programSet{}, libs: map[string]*cLibrary{}, skipped: map[string]bool{}}
 	cmd := &cobra.Command{
 		Use:   "build {BOARD... [PACKAGE...] | --all [PACKAGE...]}",
 		Short: "Build for one board, several, or all",

@@ -38,53 +38,86 @@ func findModule(ctx context.Context) (module, error) {
 	return m, nil
 }
 
+// A programSet is what one Go build made: files under a board's directory.
+type programSet struct {
+	dir   string
+	names []string
+}
+
 // programs builds Go programs for a board and returns their names.
 func (b *builder) programs(ctx context.Context, t boards.Target, dir string, packages []string) ([]string, error) {
-	if from := b.built[t.Build()]; from != "" {
-		return b.link(from, dir)
+	if set, ok := b.built[t.Build()]; ok {
+		return set.names, set.link(dir)
 	}
+	var names []string
 	var err error
 	if len(packages) > 0 {
-		err = b.goBuild(ctx, t, dir, packages)
+		names, err = b.goBuild(ctx, t, dir, "", packages)
 	} else {
-		err = b.ownPrograms(ctx, t, dir)
+		names, err = b.ownPrograms(ctx, t, dir)
 	}
 	if err != nil {
 		return nil, err
 	}
-	b.built[t.Build()] = dir
-	return programNames(dir)
+	b.built[t.Build()] = programSet{dir, names}
+	return names, nil
 }
 
-func (b *builder) ownPrograms(ctx context.Context, t boards.Target, dir string) error {
-	packages := []string{"./cmd/tism"}
-	if matches, _ := filepath.Glob(filepath.Join(b.module.Dir, "hwtest", "*.go")); len(matches) > 0 {
-		packages = append(packages, "./hwtest")
+func (b *builder) ownPrograms(ctx context.Context, t boards.Target, dir string) ([]string, error) {
+	names, err := b.goBuild(ctx, t, dir, "", []string{"./cmd/tism", "./hwtest"})
+	if err != nil {
+		return nil, err
 	}
-	if err := b.goBuild(ctx, t, dir, packages); err != nil {
-		return err
-	}
-	return b.goBuild(ctx, t, filepath.Join(dir, "examples"), []string{"./examples/..."})
+	examples, err := b.goBuild(ctx, t, dir, "examples", []string{"./examples/..."})
+	return append(names, examples...), err
 }
 
-// goBuild builds the main packages among packages into dir.
-func (b *builder) goBuild(ctx context.Context, t boards.Target, dir string, packages []string) error {
+// goBuild builds the main packages among packages into dir/sub, and returns their names
+// under dir.
+func (b *builder) goBuild(ctx context.Context, t boards.Target, dir, sub string, packages []string) ([]string, error) {
 	env := t.Env()
 	list := append([]string{"list", "-f", `{{if eq .Name "main"}}{{.ImportPath}}{{end}}`}, packages...)
 	mains, err := command(ctx, b.workDir(packages), env, "go", list...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	paths := strings.Fields(mains)
 	if len(paths) == 0 {
-		return fmt.Errorf("finding programs in %s: none of these is a package main", strings.Join(packages, " "))
+		return nil, fmt.Errorf("finding programs in %s: none of these is a package main", strings.Join(packages, " "))
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+	// Into a directory of its own first, which then holds these programs and nothing else,
+	// whatever Go calls them.
+	fresh, err := os.MkdirTemp(dir, ".build-")
+	if err != nil {
+		return nil, err
 	}
-	args := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", dir + string(filepath.Separator)}
-	_, err = command(ctx, b.workDir(packages), env, "go", append(args, paths...)...)
-	return err
+	defer os.RemoveAll(fresh)
+	// -buildvcs=auto whatever GOFLAGS says: the version is part of what was built. Without git it is left out.
+	args := []string{"build", "-trimpath", "-buildvcs=auto", "-ldflags", "-s -w", "-o", fresh + string(filepath.Separator)}
+	if _, err := command(ctx, b.workDir(packages), env, "go", append(args, paths...)...); err != nil {
+		return nil, err
+	}
+	return moveAll(fresh, dir, sub)
+}
+
+// moveAll moves the files of a directory to dir/sub and returns their names under dir.
+func moveAll(from, dir, sub string) ([]string, error) {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		name := filepath.Join(sub, e.Name())
+		if err := os.Rename(filepath.Join(from, e.Name()), filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, nil
 }
 
 // workDir is where packages are looked up: tism's own from its root, the caller's from
@@ -99,38 +132,17 @@ func (b *builder) workDir(packages []string) string {
 }
 
 // link gives a board the programs that another with the same Go settings got.
-func (b *builder) link(from, dir string) ([]string, error) {
-	names, err := programNames(from)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
+func (s programSet) link(dir string) error {
+	for _, name := range s.names {
 		to := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return nil, err
+			return err
 		}
-		if err := linkOrCopy(filepath.Join(from, name), to); err != nil {
-			return nil, err
-		}
-	}
-	return names, nil
-}
-
-// programNames are the programs in a board's directory and in its examples.
-func programNames(dir string) ([]string, error) {
-	var names []string
-	for _, sub := range []string{"", "examples"} {
-		entries, err := os.ReadDir(filepath.Join(dir, sub))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-		for _, e := range entries {
-			if e.Type().IsRegular() {
-				names = append(names, filepath.Join(sub, e.Name()))
-			}
+		if err := linkOrCopy(filepath.Join(s.dir, name), to); err != nil {
+			return err
 		}
 	}
-	return names, nil
+	return nil
 }
 
 func linkOrCopy(from, to string) error {
