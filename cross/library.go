@@ -25,15 +25,25 @@ func (l *cLibrary) soname() string { return "libtism.so." + strings.SplitN(l.ver
 // file is the library's file behind the soname.
 func (l *cLibrary) file() string { return "libtism.so." + l.version }
 
-// library builds the C library, once for each set of flags. It is nil when the compiler
-// is missing and may be.
+// canCompile says why the C library cannot be built for a CPU here.
+func canCompile(c boards.C) error {
+	if c.NoAtomics {
+		return fmt.Errorf("building the C library: a CPU of %s has no atomic instructions; Go programs run there: leave the library out with --c=never", strings.Join(c.Flags, " "))
+	}
+	if _, err := exec.LookPath(c.Compiler()); err != nil {
+		return fmt.Errorf("building the C library: %s is not installed: apt-get install %s", c.Compiler(), c.Package)
+	}
+	return nil
+}
+
+// library builds the C library, once for each set of flags. It is nil when it cannot be
+// built and need not be.
 func (b *builder) library(ctx context.Context, c boards.C) (*cLibrary, error) {
 	key := strings.Join(append([]string{c.Triple}, c.Flags...), "_")
 	if lib, ok := b.libs[key]; ok {
 		return lib, nil
 	}
-	if _, err := exec.LookPath(c.Compiler()); err != nil {
-		err = fmt.Errorf("building the C library: %s is not installed: apt-get install %s", c.Compiler(), c.Package)
+	if err := canCompile(c); err != nil {
 		if b.c == "always" {
 			return nil, err
 		}

@@ -76,3 +76,23 @@ func TestMissingCompilerSaysWhatToInstall(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestNoCLibraryWithoutAtomics: ARMv5 gets its Go programs all the same.
+func TestNoCLibraryWithoutAtomics(t *testing.T) {
+	armv5, err := boards.Find("armv5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	b := &builder{c: "auto", log: &log, libs: map[string]*cLibrary{}, skipped: map[string]bool{}}
+	if lib, err := b.library(context.Background(), armv5.C); lib != nil || err != nil {
+		t.Errorf("auto: %v, %v, want nothing", lib, err)
+	}
+	if !strings.Contains(log.String(), "no atomic instructions") {
+		t.Errorf("auto says %q", log.String())
+	}
+	b = &builder{c: "always"}
+	if _, err := b.library(context.Background(), armv5.C); err == nil || !strings.Contains(err.Error(), "--c=never") {
+		t.Errorf("always: %v", err)
+	}
+}

@@ -17,6 +17,11 @@ func (c C) with(flags ...string) C {
 	return c
 }
 
+func (c C) withoutAtomics() C {
+	c.NoAtomics = true
+	return c
+}
+
 // Cores that several boards have.
 var (
 	arm1176   = []Part{{0x41, 0xb76}}
@@ -250,9 +255,9 @@ var table = []Target{
 		Name: "armv5", Aliases: []string{"arm5", "armv5te", "armel"}, Title: "any ARMv5, no floating-point unit needed", Generic: true,
 		GOOS: "linux", GOARCH: "arm", GOARM: "5",
 		CPU: "ARMv5TE", PageSizes: pages4K,
-		Debian: "armel", C: gccArmel.with("-march=armv5te"),
+		Debian: "armel", C: gccArmel.with("-march=armv5te").withoutAtomics(),
 		User:  userArm("arm926"),
-		Notes: []string{"Atomic operations go through the kernel's helper page, which qemu-user provides too.", noteAlign64},
+		Notes: []string{"Go's atomic operations go through the kernel's helper page, which qemu-user provides too. The C library needs instructions that ARMv5 lacks.", noteAlign64},
 	},
 	{
 		Name: "riscv64", Aliases: []string{"riscv", "rv64", "rv64gc"}, Title: "any 64-bit RISC-V (RV64GC)", Generic: true,

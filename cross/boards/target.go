@@ -54,6 +54,9 @@ type C struct {
 	// Static says that only static programs and libraries are worth building: the C
 	// library of Package is not the one on the board.
 	Static bool
+	// NoAtomics says that the CPU has no atomic instructions, so that the C library does not
+	// compile. (Go has the kernel do them.)
+	NoAtomics bool
 }
 
 // Compiler is the name of the C compiler: "aarch64-linux-gnu-gcc".
