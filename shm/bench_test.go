@@ -3,6 +3,7 @@ package shm_test
 import (
 	"math"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -105,6 +106,24 @@ func BenchmarkRead(b *testing.B) {
 	b.Run("1KiB", benchRead[k1])
 	b.Run("64KiB", benchRead[k64])
 	b.Run("1MiB", benchRead[m1])
+	b.Run("64B/bytes", benchReadBytes)
+}
+
+func benchReadBytes(b *testing.B) {
+	_, c := benchTopic[b64](b)
+	bytes, err := shm.OpenBytes(c.Name(), shm.InDir(filepath.Dir(c.Path())))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer bytes.Close()
+	dst := make([]byte, c.Size())
+	measure(b, func(n int) {
+		for range n {
+			if _, err := bytes.ReadInto(dst); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkWrite(b *testing.B) {

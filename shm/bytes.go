@@ -250,6 +250,28 @@ func (c *BytesConsumer) Read() ([]byte, error) {
 // ReadInto copies the newest value to dst and returns its length. It returns [ErrSize]
 // if the value is longer than dst. If it returns an error dst holds no usable value.
 func (c *BytesConsumer) ReadInto(dst []byte) (int, error) {
+	// This is tryCopy, written out as in [Consumer.ReadInto].
+	l := c.words.latest.Load()
+	b := c.bufs[l&15]
+	if b == nil || c.words.retired.Load() != 0 {
+		return c.readIntoSlow(dst)
+	}
+	seq, length := b.sequence.Load(), b.length
+	if seq != sequenceOf(l) || uint64(length) > uint64(len(c.within(dst))) {
+		return c.readIntoSlow(dst)
+	}
+	number, published, sampled := b.number, b.published, b.sampled
+	copyBytes(dst, b.bytes(int(length)))
+	c.fence.loads()
+	if b.sequence.Load() != seq {
+		return c.readIntoSlow(dst)
+	}
+	c.note(number, published, sampled)
+	c.size = length
+	return int(length), nil
+}
+
+func (c *BytesConsumer) readIntoSlow(dst []byte) (int, error) {
 	n, err := c.readSlow(dst, -1)
 	return n, c.fail("read", err)
 }

@@ -268,6 +268,7 @@ const (
 // value to dst, which must be of size want if that is not negative, and returns
 // its length. If it fails dst holds no usable value.
 func (c *consumer) readSlow(dst []byte, want int) (int, error) {
+	dst = c.within(dst)
 	for try := range maxCopies {
 		if err := c.usable(); err != nil {
 			return 0, err
@@ -285,6 +286,9 @@ func (c *consumer) readSlow(dst []byte, want int) (int, error) {
 	}
 	return 0, c.unreadable()
 }
+
+// within cuts dst to the capacity, so that a length which fits is one of the buffer too.
+func (c *consumer) within(dst []byte) []byte { return dst[:min(len(dst), c.seg.geo.capacity)] }
 
 // unreadable says why a value cannot be copied without a slot.
 func (c *consumer) unreadable() error {

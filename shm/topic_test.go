@@ -818,6 +818,8 @@ func TestCorruptWords(t *testing.T) {
 		"index":   func(t *testing.T, dir string) { damage(t, dir, latest, 0x1e) },
 		"length":  func(t *testing.T, dir string) { damage(t, dir, length, 0xff, 0xff, 0xff, 0xff) },
 		"version": func(t *testing.T, dir string) { damage(t, dir, latest+2, 0xff) },
+		// Beyond the capacity, but within what the reader has room for.
+		"longer": func(t *testing.T, dir string) { damage(t, dir, length, 0, 0, 0x10) },
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -831,6 +833,9 @@ func TestCorruptWords(t *testing.T) {
 			f(t, dir)
 			if v, err := c.Read(); err == nil {
 				t.Errorf("Read = %q", v)
+			}
+			if n, err := c.ReadInto(make([]byte, 2<<20)); err == nil {
+				t.Errorf("ReadInto a large slice = %d", n)
 			}
 			if g, err := c.RLock(); err == nil {
 				t.Errorf("RLock = %q", g.Value())
