@@ -260,13 +260,13 @@ func (c *BytesConsumer) ReadInto(dst []byte) (int, error) {
 	if seq != sequenceOf(l) || uint64(length) > uint64(len(c.within(dst))) {
 		return c.readIntoSlow(dst)
 	}
-	number, published, sampled := b.number, b.published, b.sampled
+	stamp := b.stamp
 	copyBytes(dst, b.bytes(int(length)))
 	c.fence.loads()
 	if b.sequence.Load() != seq {
 		return c.readIntoSlow(dst)
 	}
-	c.note(number, published, sampled)
+	c.note(stamp)
 	c.size = length
 	return int(length), nil
 }

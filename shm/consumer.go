@@ -50,12 +50,10 @@ type consumer struct {
 	bufs  [16]*buffer
 	fence copyFence
 
-	number    uint64 // of the value read last, 0 for none
-	prev      uint64 // of the one before
-	published Time
-	sampled   Time
-	size      uint32
-	lease     lease // of the guard, or of the last one
+	stamp        // of the value read last; number 0 for none
+	prev  uint64 // number of the one before
+	size  uint32
+	lease lease // of the guard, or of the last one
 
 	seg     *segment
 	slot    *futex.Slot    // nil without write permission
@@ -112,13 +110,7 @@ func (c *consumer) fail(op string, err error) error {
 }
 
 // note remembers what was read, of which the caller has made sure that it is whole.
-func (c *consumer) note(number uint64, published, sampled Time) {
-	c.prev, c.number = c.number, number
-	c.published, c.sampled = published, sampled
-}
-
-// noteBuffer is note for a buffer that cannot change now.
-func (c *consumer) noteBuffer(b *buffer) { c.note(b.number, b.published, b.sampled) }
+func (c *consumer) note(s stamp) { c.prev, c.stamp = c.number, s }
 
 // Info returns what is known of the value that was read last; the zero Info before
 // the first.
@@ -317,7 +309,7 @@ func (c *consumer) tryCopy(dst []byte, want int) (n int, ok bool, err error) {
 	if seq != sequenceOf(l) {
 		return 0, false, nil
 	}
-	length, number, published, sampled := b.length, b.number, b.published, b.sampled
+	length, stamp := b.length, b.stamp
 	fits := int64(length) <= int64(len(dst)) && (want < 0 || int64(length) == int64(want))
 	if fits {
 		copyBytes(dst, b.bytes(int(length)))
@@ -329,7 +321,7 @@ func (c *consumer) tryCopy(dst []byte, want int) (n int, ok bool, err error) {
 	if !fits {
 		return 0, false, c.unfit(length, len(dst), want)
 	}
-	c.note(number, published, sampled)
+	c.note(stamp)
 	c.size = length
 	return int(length), true, nil
 }
@@ -361,7 +353,7 @@ func (c *consumer) readHeld(dst []byte, want int) (int, error) {
 		err = c.unfit(length, len(dst), want)
 	} else {
 		copyBytes(dst, b.bytes(int(length)))
-		c.noteBuffer(b)
+		c.note(b.stamp)
 		c.size = length
 	}
 	if lost := c.release(l); err == nil {
@@ -484,7 +476,7 @@ func (c *consumer) guard(size int) (readGuard, error) {
 	if words.latest.Load() != l || b.sequence.Load() != sequenceOf(l) || b.length != uint32(size) {
 		return c.guardAgain(size)
 	}
-	c.noteBuffer(b)
+	c.note(b.stamp)
 	c.lease = c.lease.next(l)
 	return readGuard{c, b.payload(), c.lease}, nil
 }
@@ -508,7 +500,7 @@ func (c *consumer) guardSlow(ctx context.Context, d time.Duration, size int) (re
 		return readGuard{}, c.fail("lock", err)
 	}
 	c.lease = c.lease.next(l)
-	c.noteBuffer(b)
+	c.note(b.stamp)
 	return readGuard{c, b.payload(), c.lease}, nil
 }
 
@@ -589,8 +581,7 @@ func (c *consumer) clone(to *consumer) error {
 		s.close()
 		return err
 	}
-	to.number, to.prev, to.size = c.number, c.prev, c.size
-	to.published, to.sampled = c.published, c.sampled
+	to.stamp, to.prev, to.size = c.stamp, c.prev, c.size
 	return nil
 }
 

@@ -234,7 +234,7 @@ func (p *publisher) commit(n int, sampled Time) {
 	b := p.bufs[j]
 	number := p.number + 1
 	v := uint32(number & versionMask)
-	b.length, b.number, b.published, b.sampled = uint32(n), number, now, sampled
+	b.length, b.stamp = uint32(n), stamp{number, now, sampled}
 	p.number, p.newest, p.cur, p.next = number, 1<<j, j, -1
 	storeRelease(&b.sequence, v<<1)               // pairs with the loads around a copy
 	storeRelease(&p.words.latest, v<<4|uint32(j)) // pairs with the consumers' loads of latest

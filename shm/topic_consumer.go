@@ -105,7 +105,7 @@ func (c *Consumer[T]) ReadInto(v *T) error {
 	if seq != sequenceOf(l) || int(b.length) != sizeOf[T]() {
 		return c.readIntoSlow(v)
 	}
-	number, published, sampled := b.number, b.published, b.sampled
+	stamp := b.stamp
 	if sizeOf[T]() <= smallSize {
 		*v = *as[T](b.payload())
 	} else {
@@ -115,7 +115,7 @@ func (c *Consumer[T]) ReadInto(v *T) error {
 	if b.sequence.Load() != seq {
 		return c.readIntoSlow(v)
 	}
-	c.note(number, published, sampled)
+	c.note(stamp)
 	return nil
 }
 
