@@ -305,7 +305,11 @@ func TestMemfd(t *testing.T) {
 		if got := sub.answer(); got != "ok 3 0" {
 			t.Errorf("next: %q", got)
 		}
+		sub.send("next")
 		pub.kill()
+		if got := sub.answer(); got != "error over" { // for there can be no successor
+			t.Errorf("next after the kill: %q", got)
+		}
 		sub.want("ok died", "state")
 		sub.want("ok 3 0", "read")
 		if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {

@@ -115,7 +115,8 @@ func dialMem(t testing.TB, socket string) *shm.Consumer[[8]uint64] {
 func receiveMem(a *actor) { follow(a, dialMem(a, a.args[0])) }
 
 // A memfd travels over a Unix socket to processes that are no relatives. Its publisher's
-// death is noticed, and its last value can still be read.
+// death is noticed, and its last value can still be read; who waits for more is told that
+// none will come.
 func TestMemfdOverSocket(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "socket")
 	p := spawn(t, "sender", socket)
@@ -134,5 +135,6 @@ func TestMemfdOverSocket(t *testing.T) {
 	must(t, err)
 	verify(t, "last value", v[0], 9)
 	must(t, c.Close())
-	follower.kill()
+	follower.expect("replaced, died")
+	follower.finish()
 }

@@ -212,8 +212,12 @@ func (r remote) newest(s *Status) error {
 		}
 		le := binary.LittleEndian
 		if again == l && le.Uint32(b) == sequenceOf(l) {
+			length := le.Uint32(b[offLength:])
+			if int64(length) > int64(r.geo.capacity) {
+				return fmt.Errorf("%w: length %d with a capacity of %d", ErrCorrupt, length, r.geo.capacity)
+			}
 			base := s.Writes
-			s.Size = int(le.Uint32(b[offLength:]))
+			s.Size = int(length)
 			s.Number = le.Uint64(b[offNumber:])
 			s.Writes = s.Number - min(base, s.Number)
 			s.Age = age(Time(le.Uint64(b[offPublished:])))

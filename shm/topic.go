@@ -37,9 +37,9 @@ func Create[T any](name string, initial T, opts ...Option) (*Publisher[T], error
 // name is for messages. Errors are those of [Create].
 //
 // Such a topic has no successor: when its publisher dies its consumers keep the last value,
-// and a new publisher makes a new topic and hands that out. Without a name nobody could tell
-// which of those that hold the descriptor may go on with it, and whoever waits for a publisher
-// could not be told that none will come. Where a restart has to be hot, use [Create].
+// whoever waits for another gets [ErrReplaced], and a new publisher makes a new topic and hands
+// that out. Without a name nobody could tell which of those that hold the descriptor may go on
+// with it. Where a restart has to be hot, use [Create].
 func CreateMem[T any](name string, initial T, opts ...Option) (*Publisher[T], error) {
 	return createTyped(name, &initial, opts, createMem)
 }

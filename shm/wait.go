@@ -69,9 +69,10 @@ func (c *consumer) news() (bool, error) {
 }
 
 // deserted reports whether nobody can ever publish here: the publisher is gone and
-// so is the name under which a successor would look. Nobody wakes us to say so.
+// so is the name under which a successor would look, or there never was one (a memfd).
+// Nobody wakes us to say so.
 func (c *consumer) deserted() bool {
-	return c.seg.unlinked() && !c.seg.publisherAlive()
+	return (c.seg.memfd || c.seg.unlinked()) && !c.seg.publisherAlive()
 }
 
 // gaveUp adds what a caller wants to know of a topic that stays silent.

@@ -1897,7 +1897,7 @@ static tism_result_t await(struct tism_handle *h, int64_t timeout,
 		if ((r = seen(h)) != TISM_AGAIN) {
 			return r;
 		}
-		if (has_no_link(h) && !publisher_alive(h)) {
+		if ((h->memfd || has_no_link(h)) && !publisher_alive(h)) {
 			return TISM_IS_ZOMBIE; /* nobody can ever publish here */
 		}
 		if (atomic_exchange(&h->interrupted, 0)) {

@@ -331,7 +331,8 @@ tism_result_t tism_remove(const char *name, const char *dir, bool force);
 
 /* Makes a topic in a memfd that can neither shrink nor grow. name is for messages. It has no
    successor: a restarted publisher has no name to find it by, so it makes a new one and hands
-   that on; consumers of the old one see TISM_DIED and keep its newest value. */
+   that on; consumers of the old one see TISM_DIED and keep its newest value, and whoever waits
+   for more gets TISM_IS_ZOMBIE. */
 tism_result_t tism_create_mem(volatile tism_owned_shared_memory_t *shm, const char *name,
                               const void *data, size_t n, const tism_options_t *options);
 
