@@ -1592,6 +1592,14 @@ static void publish(struct tism_handle *h, size_t n, int64_t sampled)
 	(void)ring(h);
 }
 
+/* What a buffer says of its value. length is loaded once, whatever the compiler would like: it is
+   checked and then used, and whoever else has the file open for writing can change it. */
+static struct head head_of(const struct buffer *b)
+{
+	uint32_t length = *(const volatile uint32_t *)&b->length;
+	return (struct head){length, b->number, b->published, b->sampled};
+}
+
 /* Gives the buffer of begin back. Its sequence stays odd: latest does not name it. */
 static tism_result_t abandon(struct tism_handle *h, tism_result_t result)
 {
@@ -1611,7 +1619,7 @@ static tism_result_t preset(struct tism_handle *h, struct buffer *b)
 		return TISM_OK;
 	}
 	struct buffer *newest = h->buffers[h->current];
-	uint32_t n = newest->length;
+	uint32_t n = head_of(newest).length;
 	if (n > h->capacity) {
 		return abandon(h, TISM_CORRUPT);
 	}
@@ -1653,7 +1661,7 @@ static tism_result_t own_newest(struct tism_handle *h, struct buffer **b)
 		return TISM_EMPTY;
 	}
 	*b = h->buffers[h->current];
-	return (*b)->length <= h->capacity ? TISM_OK : TISM_CORRUPT;
+	return TISM_OK;
 }
 
 /* ---- Read (section 7) -------------------------------------------------------------------- */
@@ -1668,11 +1676,6 @@ static void note(struct tism_handle *h, uint32_t latest, const struct head *d)
 	h->info.published_ns = d->published;
 	h->info.sampled_ns = d->sampled;
 	h->info.size = d->length;
-}
-
-static struct head head_of(const struct buffer *b)
-{
-	return (struct head){b->length, b->number, b->published, b->sampled};
 }
 
 /* Whether a value may be copied to where size bytes are, exactly if that is not 0. */
@@ -2909,6 +2912,7 @@ static tism_result_t lock_own(struct tism_handle *h, void **data)
 		return TISM_LOCKED;
 	}
 	struct head d = head_of(b);
+	TISM_MBIND(fits_into(h, &d, h->capacity, false));
 	note(h, ((uint32_t)h->number & VERSION_MASK) << 4 | h->current, &d);
 	h->guard = HOLDS_READ;
 	*data = b->payload;
