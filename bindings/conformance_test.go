@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The tests that every language passes with every other, publisher and consumer in
@@ -163,6 +165,38 @@ func TestHotRestart(t *testing.T) {
 		sub.ok("leave")
 		sub.want("error not-exist", "open now %s topic", kind)
 		sub.end()
+	})
+}
+
+// Somebody has just taken over from a publisher that was killed, and has not said yet who it is:
+// a rival is not told of the dead one.
+func TestCreateWhileTakenOver(t *testing.T) {
+	forPairs(t, func(t *testing.T, p pair, dir string) {
+		pub, rival := p.pub.start(t, dir, nil), p.sub.start(t, dir, nil)
+		pub.ok("create new sample topic 4 1")
+		pub.kill()
+		successor, err := os.OpenFile(filepath.Join(dir, "topic"), os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer successor.Close()
+		take := func(at int64) {
+			t.Helper()
+			role := unix.Flock_t{Type: unix.F_WRLCK, Start: at, Len: 1}
+			if err := unix.FcntlFlock(successor.Fd(), unix.F_OFD_SETLK, &role); err != nil {
+				t.Fatal(err)
+			}
+		}
+		take(1 << 30)
+		if got := rival.ask("create new sample topic 4 2"); !strings.HasPrefix(got, "error ") || got == "error live" {
+			t.Errorf("create before the successor has signed: %q", got)
+		}
+		take(1<<30 - 2)
+		rival.want("error live", "create new sample topic 4 2")
+		if err := successor.Close(); err != nil {
+			t.Fatal(err)
+		}
+		rival.ok("create new sample topic 4 2")
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/tism-go/tism/futex"
 )
@@ -17,20 +16,12 @@ func create(name string, c config, geo geometry, initial []byte) (*publisher, er
 		return nil, err
 	}
 	var p *publisher
-	start := Now()
 	err = retryBusy(c.timeout, func() error {
 		p, err = tryCreate(path, name, c, geo, initial)
-		// The publisher's byte is taken for a moment too by whoever removes the
-		// topic, or tries to create it and cannot.
-		if errors.Is(err, ErrLive) && start.Age() < passingBy {
-			return errBusy
-		}
 		return err
 	})
 	return p, err
 }
-
-const passingBy = 10 * time.Millisecond
 
 // tryCreate returns errBusy where the name changed hands and a new look is needed.
 func tryCreate(path, name string, c config, geo geometry, initial []byte) (*publisher, error) {
@@ -71,8 +62,8 @@ func claim(s *segment, c config, geo geometry) error {
 		return errBusy
 	case s.retired(), ok && !s.usable(geo), !ok && c.replace:
 		return orBusy(s.unlinkNamed())
-	case !ok && s.pub.state.Load() == stateClosed:
-		return errBusy // whoever takes it over right now has not signed yet: takeOver signs first
+	case !ok && (!s.signed() || s.pub.state.Load() == stateClosed):
+		return errBusy // whoever has the role lets go at once, or has not said yet who it is
 	case !ok:
 		who := s.pub.signature()
 		return &who
@@ -179,6 +170,9 @@ func takeOver(s *segment, c config, initial []byte) (*publisher, error) {
 	}
 	s.pub.want.Store(0)
 	s.pub.sign(p.number)
+	if ok, err := lockByte(s.fd, signedByte); !ok {
+		return nil, orBusy(err)
+	}
 	before := s.pub.state.Load()
 	s.pub.state.Store(stateOpen) // before the initial value, whose reader must not see closed after it
 	// Who waits for a publisher, and who slept when the predecessor died between its

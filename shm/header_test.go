@@ -134,7 +134,7 @@ func TestLayoutPage(t *testing.T) {
 		fmt.Sprintf("| %d | i64 | time of publication", unsafe.Offsetof(b.published)),
 		fmt.Sprintf("| %d | i64 | time of the sample", unsafe.Offsetof(b.sampled)),
 		fmt.Sprintf("| %d | bytes | payload |", bufferHead),
-		"| 2^30 − 1 | *name byte*", "| 2^30 | the publisher |", "| 2^30 + 1 + i | the consumer of slot i |",
+		"| 2^30 − 2 | *signed byte*", "| 2^30 − 1 | *name byte*", "| 2^30 | the publisher |", "| 2^30 + 1 + i | the consumer of slot i |",
 		fmt.Sprintf("`slots` 1 to %d", MaxSlots), fmt.Sprintf("1 to %d bytes, is valid UTF-8", MaxName),
 	}
 	for _, row := range rows {

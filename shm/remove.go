@@ -58,6 +58,9 @@ func tryRemove(c config, name string, force bool) error {
 		return err
 	}
 	if !force && !s.retired() {
+		if !ok && !s.signed() {
+			return errBusy // as in claim
+		}
 		if !ok {
 			who := s.pub.signature()
 			return fmt.Errorf("%w: published by %s (PID %d)", ErrInUse, who.Command, who.PID)

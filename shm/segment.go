@@ -188,6 +188,10 @@ var errBusy = errors.New("the name is changing hands")
 // publisherAlive asks the kernel. It is for others than the publisher.
 func (s *segment) publisherAlive() bool { return nextLocked(s.fd, publisherByte, 1) >= 0 }
 
+// signed reports whether who has the publisher's role has said who it is. Until then the
+// signature is its predecessor's. Whoever has the role just to look or to remove never does.
+func (s *segment) signed() bool { return nextLocked(s.fd, signedByte, 1) >= 0 }
+
 // Segments are the Peers of their lock.
 
 func (s *segment) WriterAlive() bool { return s.publisherAlive() }

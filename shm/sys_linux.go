@@ -18,6 +18,7 @@ import (
 // (fcntl(2), F_OFD_SETLK): the kernel lets go when its holder dies.
 const (
 	roleBase      = 1 << 30
+	signedByte    = roleBase - 2 // the publisher, once it has signed
 	nameByte      = roleBase - 1 // whoever unlinks the file's name or retires it
 	publisherByte = roleBase
 )

@@ -133,6 +133,7 @@ enum { STATE_OPEN = 1, STATE_CLOSED = 2 };
 /* Bytes of the file that are roles (section 9). */
 #define PUBLISHER_BYTE ((off_t)1 << 30)
 #define NAME_BYTE (PUBLISHER_BYTE - 1)
+#define SIGNED_BYTE (PUBLISHER_BYTE - 2)
 #define SLOT_BYTE(i) (PUBLISHER_BYTE + 1 + (off_t)(i))
 
 #define ROUND_UP(n, to) (((n) + (to)-1) / (to) * (to))
@@ -2061,6 +2062,9 @@ static tism_result_t claim(struct tism_handle *h, const struct wish *w)
 		TISM_MBIND(clear_name(h));
 		return TISM_AGAIN;
 	}
+	if (!ours && (!byte_taken(h->fd, SIGNED_BYTE) || load(&h->pub->state) == STATE_CLOSED)) {
+		return TISM_AGAIN; /* its holder lets go at once, or has not said yet who it is */
+	}
 	if (!ours) {
 		tism_process_t who;
 		get_process(&h->pub->pid, h->pub->command, &who);
@@ -2122,14 +2126,18 @@ static tism_result_t take_over(struct tism_handle *h, const struct wish *w)
 	}
 	store(&h->pub->want, 0);
 	sign(h);
+	TISM_MBIND(take_byte(h->fd, SIGNED_BYTE));
+	uint32_t before = load(&h->pub->state);
+	store(&h->pub->state, STATE_OPEN); /* whoever reads the first value must not see closed */
 	/* Who slept when the predecessor died between its store and its wake. */
 	if (!ring(h)) {
 		futex_wake(&h->ctl->notify);
 	}
-	if (w->data && !resume) {
-		TISM_MBIND(write_value(h, w->data, w->n, 0));
+	tism_result_t r = w->data && !resume ? write_value(h, w->data, w->n, 0) : TISM_OK;
+	if (r != TISM_OK) {
+		store(&h->pub->state, before);
+		return r;
 	}
-	store(&h->pub->state, STATE_OPEN);
 	/* Tells those that wait for a publisher with inotify. */
 	return futimens(h->fd, NULL) == 0 ? TISM_OK : from_errno(errno);
 }
@@ -2246,21 +2254,18 @@ static tism_result_t try_create(const struct wish *w, struct tism_handle **made)
 	return r;
 }
 
-/* try_create until nobody else is at it. Others take the publisher's byte for a moment. */
+/* try_create until nobody else is at it. */
 static tism_result_t create_named(const struct wish *w, struct tism_handle **made)
 {
-	int64_t passing_by = deadline_in(10 * NS_PER_MS), deadline = deadline_in(w->o.timeout_ns);
-	for (;;) {
-		tism_result_t r = try_create(w, made);
-		int64_t now = tism_now();
-		if (r == TISM_LIVE_PUBLISHER ? now >= passing_by : r != TISM_AGAIN) {
-			return r;
-		}
-		if (now >= deadline) {
+	int64_t deadline = deadline_in(w->o.timeout_ns);
+	tism_result_t r;
+	while ((r = try_create(w, made)) == TISM_AGAIN) {
+		if (tism_now() >= deadline) {
 			return TISM_TIMED_OUT;
 		}
 		nap(NS_PER_MS);
 	}
+	return r;
 }
 
 #define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
@@ -2617,7 +2622,8 @@ static tism_result_t try_remove(const char *dir, const char *name, bool force)
 	tism_result_t r = take_byte(h->fd, PUBLISHER_BYTE);
 	if (r == TISM_OK || r == TISM_AGAIN) {
 		bool refuse = !force && !load(&h->pub->retired) && in_use(h, r);
-		r = refuse ? TISM_IN_USE : clear_name(h);
+		bool passing = r == TISM_AGAIN && !byte_taken(h->fd, SIGNED_BYTE); /* as in claim */
+		r = !refuse ? clear_name(h) : passing ? TISM_AGAIN : TISM_IN_USE;
 	}
 	drop(h);
 	return r;

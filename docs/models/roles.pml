@@ -139,8 +139,8 @@ again:  atomic {                                        /* tryCreate: open(name)
                 :: got && type[f] == want -> goto take_over
                 :: got && type[f] != want -> goto clear
                 :: !got && force          -> goto clear
-                :: !got && !force && !ALONE(me) -> goto drop    /* who has it may let go at once: try again, */
-                :: !got && !force -> goto refused       /* after 10 ms: "live publisher" */
+                :: !got && !force && !ALONE(me) -> goto drop    /* not signed: who has it may let go at once */
+                :: !got && !force -> goto refused       /* signed: "live publisher" */
                 fi
             fi
         };
