@@ -6,17 +6,21 @@
 #   package.sh deb   [TARGET] OUTDIR   python3-tism_VERSION_TARGET.deb, for Debian 12 and later
 #   package.sh check  TARGET  OUTDIR   publishes and reads with the wheel of OUTDIR, under qemu-user if need be
 #
-# TARGET is Debian's name of the architecture: amd64, arm64, armhf (ARMv7); default: this machine's.
-# armhf does not link yet: distutils hands this machine's library directory to the cross linker.
-# Prints the files it made. Needs /usr/bin/python3 of Debian 12 with python3-dev, python3-setuptools and
-# python3-wheel; for another target Debian's cross compiler; for check of one qemu-user-static. What it
-# takes from the target's packages (Python's headers; for check Python) it fetches with an apt of its own
-# in $TISM_CACHE (default ~/.cache/tism/python) and unpacks there: it installs nothing and needs no root.
+# TARGET is Debian's name of the architecture: amd64, arm64, armhf (ARMv7, not the ARMv6 of Pi Zero and
+# Pi 1); default: this machine's. Prints the files it made. The same sources give the same bytes: files get
+# the time SOURCE_DATE_EPOCH, by default that of the last commit. Needs /usr/bin/python3 of Debian 12 with
+# python3-dev, python3-setuptools and python3-wheel; for another target Debian's cross compiler; for check
+# of one qemu-user-static. What it takes from the target's packages (Python's headers and build settings;
+# for check Python) it fetches with an apt of its own in $TISM_CACHE (default ~/.cache/tism/python) and
+# unpacks there: it installs nothing and needs no root.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 python=/usr/bin/python3
 unset PYTHONHOME PYTHONPATH
+umask 022
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%ct 2>/dev/null || stat -c %Y "$here/setup.cfg")}
+export SOURCE_DATE_EPOCH
 cache=${TISM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tism/python}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -46,8 +50,10 @@ fetch() {
   local apt=(apt-get -q -o "APT::Architecture=$target" -o "APT::Architectures=$target" -o "Dir::State=$state"
     -o "Dir::State::status=$state/status" -o "Dir::Cache=$state/cache" -o Debug::NoLocking=true
     -o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false)
-  "${apt[@]}" update >&2 || true # one index of several may be out of order; download tells
-  "${apt[@]}" download "$@" >&2
+  # An index may be out of order for a while, such as one that names files which are gone. What the
+  # release itself had does as well, for building and for trying.
+  "${apt[@]}" update >&2 || echo "package.sh: trying what apt knows" >&2
+  "${apt[@]}" download "$@" >&2 || "${apt[@]}" download "${@/%//$(. /etc/os-release && echo "$VERSION_CODENAME")}" >&2
 }
 
 # unpacked TARGET NAME PACKAGE...: the packages' files in a directory of the cache, whose name it prints.
@@ -79,8 +85,15 @@ setup() { (cd "$work/src" && "$python" setup.py -q "$@" >"$work/log" 2>&1) || { 
 
 sdist() {
   copy_sources
-  setup sdist --formats=gztar -d "$work/out"
-  deliver "$1" "$work"/out/*.tar.gz
+  setup sdist --formats=tar -d "$work/out"
+  # Again, without what differs from one time and user to the next.
+  tar -x -C "$work/out" -f "$work"/out/*.tar
+  rm "$work"/out/*.tar
+  local name
+  name=$(basename "$work"/out/*)
+  tar -c -C "$work/out" --sort=name --format=ustar --owner=root:0 --group=root:0 --mtime="@$SOURCE_DATE_EPOCH" "$name" |
+    gzip -n9 >"$work/$name.tar.gz"
+  deliver "$1" "$work/$name.tar.gz"
 }
 
 # build TARGET: leaves the wheel in $work/out.
@@ -89,11 +102,14 @@ build() {
   copy_sources
   if [ "$1" != "$(native)" ]; then
     command -v "$triplet-gcc" >/dev/null || fail "needs the cross compiler: apt-get install gcc-$triplet libc6-dev-$1-cross"
-    local version headers
+    local version target
     version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
-    headers=$(unpacked "$1" "$version-headers" "lib$version-dev")
-    export CC=$triplet-gcc LDSHARED="$triplet-gcc -shared" _PYTHON_HOST_PLATFORM=linux-$cpu
-    export CFLAGS="${CFLAGS:-} -I$headers/usr/include" # where pyconfig.h of the target is
+    target=$(unpacked "$1" "$version-dev" "lib$version-dev" "lib$version-minimal")
+    # The target's compiler, flags and directories: its Python's own settings, and nothing else of its Python.
+    mkdir "$work/settings"
+    cp "$target/usr/lib/$version/_sysconfigdata__$triplet.py" "$work/settings"
+    export _PYTHON_SYSCONFIGDATA_NAME=_sysconfigdata__$triplet PYTHONPATH=$work/settings _PYTHON_HOST_PLATFORM=linux-$cpu
+    export CFLAGS="${CFLAGS:-} -I$target/usr/include" # where pyconfig.h of the target is
   fi
   export CFLAGS="${CFLAGS:-} -O2 -ffile-prefix-map=$work/src=."
   export LDFLAGS="${LDFLAGS:-} -Wl,-z,relro,-z,now -s"
@@ -143,7 +159,15 @@ END
 set -e
 if command -v py3clean >/dev/null; then py3clean -p python3-tism; fi
 END
-  chmod 755 "$root/DEBIAN/postinst" "$root/DEBIAN/prerm"
+  [ "$1" != armhf ] || cat >"$root/DEBIAN/preinst" <<'END'
+#!/bin/sh
+set -e
+case $(uname -m) in
+  armv6*) echo "python3-tism: these are ARMv7 instructions, and this machine has ARMv6: build the package on it" >&2; exit 1 ;;
+esac
+END
+  find "$root/DEBIAN" -name 'p*' -exec chmod 755 {} +
+  find "$root" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
   dpkg-deb --root-owner-group --build "$root" "$work/python3-tism_${version}_$1.deb" >/dev/null
   deliver "$2" "$work/python3-tism_${version}_$1.deb"
 }
