@@ -35,7 +35,7 @@ COPY --from=built /tism /tism
 ENTRYPOINT ["/tism"]
 
 # The emulators, and the kernels: fetched at build time, so that a run needs no network and
-# is the same tomorrow.
+# is the same tomorrow. --build-arg KERNELS="arm64-16k rpi-armel" fetches these alone.
 FROM modules AS emulators
 RUN apt-get update -q && apt-get install -y -q --no-install-recommends \
       qemu-user-static qemu-system-arm qemu-system-misc debian-archive-keyring \
@@ -43,7 +43,8 @@ RUN apt-get update -q && apt-get install -y -q --no-install-recommends \
 ENV TISM_QEMU_CACHE=/kernels
 COPY cross/boards cross/boards
 COPY hwtest/qemu hwtest/qemu
-RUN go run ./hwtest/qemu kernels --some
+ARG KERNELS
+RUN go run ./hwtest/qemu kernels --some $KERNELS
 
 # Lint and tests, then the matrix ready to run.
 FROM emulators AS matrix

@@ -40,8 +40,8 @@ type System struct {
 	// -nographic does.
 	Serial []string
 	Append []string // more words for the kernel's command line
-	// Modules must be loaded from the initramfs, without .ko; they power the machine off.
-	Modules []string
+	// Icount is for -icount: the machine's clock counts instructions. Empty: it is the host's.
+	Icount string
 	// Hangs says that the emulator, not the code under test, is known to hang now and
 	// then on this machine: one retry is fair.
 	Hangs bool
@@ -109,7 +109,7 @@ var raspi3b = System{
 	Machine: "raspi3b", Memory: 1024, Accel: "tcg,thread=single",
 	Kernel: KernelArm64, PageSize: 4096, DTB: "bcm2837-rpi-3-b.dtb",
 	Console: "ttyS1,115200", Serial: []string{"null", "stdio"},
-	Modules: []string{"bcm2835_wdt"}, Seconds: 10,
+	Seconds: 10,
 }
 
 // raspi2b is the Pi 2 that QEMU models. It must not be single-threaded.
@@ -117,15 +117,18 @@ var raspi2b = System{
 	Name: "raspi2b", Program: "qemu-system-arm", Package: "qemu-system-arm",
 	Machine: "raspi2b", Memory: 1024,
 	Kernel: KernelArmv7, PageSize: 4096, DTB: "bcm2836-rpi-2-b.dtb",
-	Console: "ttyAMA0", Modules: []string{"bcm2835_wdt"}, Seconds: 22,
+	Console: "ttyAMA0", Seconds: 22,
 }
 
-// raspi0 is the Pi Zero that QEMU models: the only ARMv6 machine that boots a kernel.
+// raspi0 is the Pi Zero that QEMU models: the only ARMv6 machine that boots a kernel. The kernel
+// reads the board's timer and sets the next alarm from that; if the host takes its CPU away between
+// the two, the alarm lies in the past and the machine stands still for over an hour. Not so with a clock
+// that stands still as well.
 var raspi0 = System{
 	Name: "raspi0", Program: "qemu-system-arm", Package: "qemu-system-arm",
 	Machine: "raspi0", Memory: 512,
 	Kernel: KernelArmv6, PageSize: 4096, DTB: "bcm2835-rpi-zero.dtb",
-	Console: "ttyAMA0", Append: []string{"initcall_blacklist=bcm2835_power_driver_init"}, Seconds: 10,
+	Console: "ttyAMA0", Append: []string{"initcall_blacklist=bcm2835_power_driver_init"}, Icount: "shift=auto", Seconds: 10,
 }
 
 func virtArmv7(cpu string) System {

@@ -81,9 +81,9 @@ func futexSignals(t *suite.T) {
 				interrupted++
 			}
 		}
+		start := time.Now() // before the limit begins: this thread may lose its CPU between the two
 		limit := futex.Within(context.Background(), length)
 		defer limit.Stop()
-		start := time.Now()
 		var err error
 		for err == nil {
 			err = limit.Wait(&word, 0)

@@ -192,6 +192,9 @@ func Args(s boards.System, image kernels.Image, archive string) []string {
 	if s.Accel != "" {
 		args = append(args, "-accel", s.Accel)
 	}
+	if s.Icount != "" {
+		args = append(args, "-icount", s.Icount)
+	}
 	args = append(args, "-m", fmt.Sprint(s.Memory), "-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot", "-kernel", image.Kernel, "-initrd", archive)
 	if s.DTB != "" {
 		args = append(args, "-dtb", image.Tree(s.DTB))

@@ -3,6 +3,7 @@ package machine
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,23 +14,24 @@ import (
 )
 
 func TestArgs(t *testing.T) {
-	board, err := boards.Find("pi3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range board.Systems {
-		if s.Name != "raspi3b" {
-			continue
+	for _, test := range []struct{ board, system, want string }{
+		{"pi3", "raspi3b", "-M raspi3b -accel tcg,thread=single -m 1024 -nic none -display none -monitor none -no-reboot " +
+			"-kernel vmlinuz -initrd a.cpio -dtb bcm2837-rpi-3-b.dtb -serial null -serial stdio -append console=ttyS1,115200 quiet panic=-1 rdinit=/init"},
+		{"pi-zero", "raspi0", "-M raspi0 -icount shift=auto -m 512 -nic none -display none -monitor none -no-reboot " +
+			"-kernel vmlinuz -initrd a.cpio -dtb bcm2835-rpi-zero.dtb -serial stdio -append console=ttyAMA0 quiet panic=-1 rdinit=/init initcall_blacklist=bcm2835_power_driver_init"},
+	} {
+		board, err := boards.Find(test.board)
+		if err != nil {
+			t.Fatal(err)
 		}
-		got := strings.Join(Args(s, kernels.Image{Kernel: "vmlinuz"}, "a.cpio"), " ")
-		want := "-M raspi3b -accel tcg,thread=single -m 1024 -nic none -display none -monitor none -no-reboot " +
-			"-kernel vmlinuz -initrd a.cpio -dtb bcm2837-rpi-3-b.dtb -serial null -serial stdio -append console=ttyS1,115200 quiet panic=-1 rdinit=/init"
-		if got != want {
-			t.Errorf("Args = %q, want %q", got, want)
+		i := slices.IndexFunc(board.Systems, func(s boards.System) bool { return s.Name == test.system })
+		if i < 0 {
+			t.Fatalf("%s has no %s", test.board, test.system)
 		}
-		return
+		if got := strings.Join(Args(board.Systems[i], kernels.Image{Kernel: "vmlinuz"}, "a.cpio"), " "); got != test.want {
+			t.Errorf("%s: Args = %q, want %q", test.system, got, test.want)
+		}
 	}
-	t.Fatal("the Pi 3 has no raspi3b")
 }
 
 func TestTheConsoleTellsMarkersFromOutput(t *testing.T) {
