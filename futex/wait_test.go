@@ -47,28 +47,28 @@ func TestLimitsOfLongSlices(t *testing.T) {
 	wantErr(t, "Wait with a context that is done", limit.Wait(&w, 0), context.Canceled)
 
 	futex.Slices(t, time.Millisecond, time.Hour)
-	for range 20 {
-		ctx, cancel := context.WithCancel(t.Context())
+	for name, sleep := range map[string]func(time.Duration) error{
+		"asleep": func(d time.Duration) error {
+			time.AfterFunc(5*time.Millisecond, cancel)
+			return futex.Wait(&w, 0, d)
+		},
+		"about to sleep": func(d time.Duration) error {
+			cancel()
+			time.Sleep(5 * time.Millisecond) // and the first wake is lost
+			return futex.Wait(&w, 0, d)
+		},
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		cancel = stop
 		limit := futex.Within(ctx, -1)
-		must(t, limit.Wait(&v, 0)) // 1 ms
-		time.AfterFunc(2*time.Millisecond, cancel)
-		must(t, limit.Wait(&v, 0)) // 4 ms, or until it is woken
-		must(t, firstOr(limit.Wait(&w, 0), context.Canceled))
-		var err error
-		for err == nil {
-			err = limit.Wait(&w, 0)
+		for long := false; !long; { // so far it slept on another word
+			must(t, limit.Slice(&v, func(d time.Duration) error { long = d == time.Hour; return nil }))
 		}
-		wantErr(t, "Wait", err, context.Canceled)
+		must(t, limit.Slice(&w, sleep))
+		wantErr(t, "Wait cancelled while "+name, limit.Wait(&w, 0), context.Canceled)
 		limit.Stop()
 	}
-}
-
-// firstOr is err unless that is what is expected.
-func firstOr(err, expected error) error {
-	if err == expected {
-		return nil
-	}
-	return err
 }
 
 // A signal ends a sleep early, which is not an error.
