@@ -315,10 +315,7 @@ func (r *Reader) RLock(ctx context.Context, d time.Duration) error {
 	if r.held {
 		return ErrLocked
 	}
-	// Pairs with the store of closed and the scan in Lock.
-	storeSeq(&r.slot.state, slotHeld)
-	if r.word.Load()&flags == open {
-		r.held = true
+	if r.Enter() {
 		return nil
 	}
 	err := r.wait(ctx, d)
@@ -345,8 +342,9 @@ func (r *Reader) wait(ctx context.Context, d time.Duration) error {
 		if in {
 			return nil
 		}
-		// Open in the same phase: an aborted Lock. Come in as if from the start.
-		storeSeq(&r.slot.state, slotHeld)
+		// Open in the same phase: an aborted Lock. Come in as if from the start, and tell
+		// the writer, which may wait for that (letIn).
+		r.set(slotHeld)
 	}
 }
 

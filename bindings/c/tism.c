@@ -1342,7 +1342,7 @@ static tism_result_t await_grant(struct tism_handle *h, uint32_t phase, struct p
 			return TISM_OK;
 		}
 		if ((w & W_FLAGS) == W_OPEN) {
-			store(slot, SLOT_HELD);
+			set_slot(slot, SLOT_HELD); /* a writer may let it in first, and wait for that */
 			return TISM_AGAIN;
 		}
 		tism_result_t r;
