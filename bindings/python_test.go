@@ -64,14 +64,8 @@ var venv = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A copy, because setuptools builds in its sources.
 	source := filepath.Join(dir, "source")
-	for _, part := range []string{"python", "c"} {
-		if err := os.CopyFS(filepath.Join(source, part), os.DirFS(part)); err != nil {
-			return "", err
-		}
-	}
-	if err := os.RemoveAll(filepath.Join(source, "python", "build")); err != nil { // of another day
+	if err := copySources(source); err != nil {
 		return "", err
 	}
 	where := filepath.Join(dir, "venv")
@@ -85,6 +79,16 @@ var venv = sync.OnceValues(func() (string, error) {
 	}
 	return where + "/bin/python3", nil
 })
+
+// copySources copies what the package is built from, because setuptools builds in its sources.
+func copySources(to string) error {
+	for _, part := range []string{"python", "c"} {
+		if err := os.CopyFS(filepath.Join(to, part), os.DirFS(part)); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(filepath.Join(to, "python", "build")) // of another day
+}
 
 // cleanPython is a command without the environment's idea of what Python is.
 func cleanPython(argv ...string) *exec.Cmd {

@@ -4,7 +4,7 @@
 #   package.sh sdist          OUTDIR   tism-VERSION.tar.gz, with tism.c
 #   package.sh wheel [TARGET] OUTDIR   tism-VERSION-cp311-abi3-linux_CPU.whl, for Python 3.11 and later
 #   package.sh deb   [TARGET] OUTDIR   python3-tism_VERSION_TARGET.deb, for Debian 12 and later
-#   package.sh check  TARGET  OUTDIR   publishes and reads with the wheel of OUTDIR, under qemu-user if need be
+#   package.sh check  TARGET  OUTDIR   publishes and reads with OUTDIR's wheel and package, under qemu-user if need be
 #
 # TARGET is Debian's name of the architecture: amd64, arm64, armhf (ARMv7, not the ARMv6 of Pi Zero and
 # Pi 1); default: this machine's. Prints the files it made. The same sources give the same bytes: files get
@@ -175,17 +175,25 @@ END
 # check TARGET OUTDIR: a publisher, a consumer and a kill, in the target's own Python.
 check() {
   describe "$1"
-  local run=("$python") root
-  mkdir "$work/site" "$work/topics"
-  set -- "$1" "$2"/tism-*-linux_"$cpu".whl
-  [ -e "$2" ] || fail "no wheel for $1: package.sh wheel $1 OUTDIR first"
-  "$python" -m zipfile -e "$2" "$work/site"
+  local run=("$python") root site tried=0
+  set -- "$1" "$2"/tism-*-linux_"$cpu".whl "$2"/python3-tism_*_"$1".deb
   if [ "$1" != "$(native)" ]; then
     command -v "$emulator" >/dev/null || fail "needs $emulator: apt-get install qemu-user-static"
     root=$(unpacked "$1" python python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libc6 libgcc-s1 zlib1g libexpat1 libffi8)
     run=("$emulator" -L "$root" -E "PYTHONHOME=$root/usr" "$root/usr/bin/python3.11")
   fi
-  TISM_DIR=$work/topics PYTHONPATH=$work/site PYTHONDONTWRITEBYTECODE=1 "${run[@]}" "$here/tests/smoke.py"
+  for file in "${@:2}"; do
+    [ -e "$file" ] || continue
+    site=$work/$(basename "$file")
+    case $file in
+      *.whl) "$python" -m zipfile -e "$file" "$site" ;;
+      *.deb) dpkg-deb -x "$file" "$site" && site+=/usr/lib/python3/dist-packages ;;
+    esac
+    mkdir -p "$work/topics"
+    TISM_DIR=$work/topics PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1 "${run[@]}" "$here/tests/smoke.py"
+    tried=$((tried + 1))
+  done
+  [ $tried -gt 0 ] || fail "nothing for $1: package.sh wheel $1 OUTDIR first"
 }
 
 # deliver OUTDIR FILE...

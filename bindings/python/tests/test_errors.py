@@ -1,6 +1,7 @@
 """One exception for each result, a message that helps, and examples that run."""
 
 import doctest
+import importlib.util
 import os
 import unittest
 
@@ -71,10 +72,16 @@ class Errors(TopicTest):
         with self.assertRaises(PermissionError):
             tism.open("topic")
 
+    def test_names(self):
+        self.assertEqual(tism.__all__, sorted(name for name in dir(tism) if name[0] != "_"))
+
     def test_doctests(self):
         for module in (_types, tism):
             failed, tried = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
             self.assertEqual(failed, 0)
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "needs python3-numpy")
+    def test_readme(self):
         readme = os.path.join(os.path.dirname(__file__), "..", "README.md")
         failed, tried = doctest.testfile(readme, module_relative=False, optionflags=doctest.ELLIPSIS)
         self.assertEqual((failed, tried > 5), (0, True))

@@ -61,11 +61,13 @@ pub enum Shape {
     Struct { name: &'static str, fields: &'static [Field] },
 }
 
-/// A field of a struct: its name, its offset in bytes and what it is.
+/// A field of a struct: its name, its name in the descriptor if that is not the first in snake_case,
+/// its offset in bytes and what it is.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub struct Field {
     pub name: &'static str,
+    pub tag: Option<&'static str>,
     pub offset: usize,
     pub shape: &'static Shape,
 }
@@ -148,6 +150,17 @@ unsafe impl<T: TismType, const N: usize> TismType for [T; N] {
 /// padding, which is not described. (Without them the compiler pads as C does; what is in such
 /// padding is undefined, so spell it out where the bytes are recorded or compared.)
 ///
+/// Names are compared in snake_case. A field gets another name as by a tag in Go, in either form:
+///
+/// ```
+/// tism::describe! {
+///     #[repr(C)]
+///     #[derive(Clone, Copy)]
+///     struct Fix { lat: f64 = "Lat", lon: f64 = "_lon" }
+/// }
+/// assert_eq!(tism::descriptor::<Fix>(), "struct Fix 16\nLat f64 @0\n_lon f64 @8\n");
+/// ```
+///
 /// A field that cannot be shared does not compile, nor does one that is left out:
 ///
 /// ```compile_fail
@@ -161,18 +174,22 @@ unsafe impl<T: TismType, const N: usize> TismType for [T; N] {
 /// # #[repr(C)] #[derive(Clone, Copy)] struct Fix { lat: f64, lon: f64 }
 /// tism::describe!(Fix { lat });
 /// ```
+/// ```compile_fail
+/// # #[repr(C)] #[derive(Clone, Copy)] struct Fix { lat: f64 }
+/// tism::describe!(Fix { lat = "no name" });
+/// ```
 #[macro_export]
 macro_rules! describe {
     ($(#[$attribute:meta])* $visible:vis struct $name:ident {
-        $($(#[$field_attribute:meta])* $field_visible:vis $field:ident : $type:ty),* $(,)?
+        $($(#[$field_attribute:meta])* $field_visible:vis $field:ident : $type:ty $(= $tag:literal)?),* $(,)?
     }) => {
         $(#[$attribute])*
         $visible struct $name {
             $($(#[$field_attribute])* $field_visible $field: $type),*
         }
-        $crate::describe!($name { $($field),* });
+        $crate::describe!($name { $($field $(= $tag)?),* });
     };
-    ($name:ident { $($field:ident),* $(,)? }) => {
+    ($name:ident { $($field:ident $(= $tag:literal)?),* $(,)? }) => {
         // SAFETY: the pattern names every field, or it would not compile; each has a TismType, whose
         // shape it takes; the offsets are the compiler's.
         unsafe impl $crate::TismType for $name {
@@ -184,6 +201,7 @@ macro_rules! describe {
                 const FIELDS: &[$crate::Field] = &[$(
                     $crate::Field {
                         name: stringify!($field),
+                        tag: $crate::__tag(&[$($tag)?]),
                         offset: ::core::mem::offset_of!($name, $field),
                         shape: $crate::__shape_of(|value: &$name| &value.$field),
                     }
@@ -201,6 +219,20 @@ macro_rules! describe {
 #[doc(hidden)]
 pub const fn __shape_of<S, F: TismType>(_: fn(&S) -> &F) -> &'static Shape {
     F::SHAPE
+}
+
+/// The tag, if there is one and it can be a name in a descriptor.
+#[doc(hidden)]
+pub const fn __tag(tag: &[&'static str]) -> Option<&'static str> {
+    let [tag] = tag else { return None };
+    assert!(!tag.is_empty(), "a tag is a name");
+    let mut i = 0;
+    while i < tag.len() {
+        let c = tag.as_bytes()[i];
+        assert!(c == b'_' || c.is_ascii_alphanumeric() || !c.is_ascii(), "a tag is a name");
+        i += 1;
+    }
+    Some(*tag)
 }
 
 /// The fields, if they lie as they were declared.
@@ -240,12 +272,12 @@ struct Leaf {
 }
 
 fn put_fields(text: &mut String, fields: &[Field], parent: &Leaf) {
-    for field in fields.iter().filter(|field| !bare(field.name).starts_with('_')) {
+    for field in fields.iter().filter(|f| f.tag.is_some() || !bare(f.name).starts_with('_')) {
         let mut leaf = parent.clone();
         if !leaf.path.is_empty() {
             leaf.path.push('.');
         }
-        leaf.path.push_str(&snake(bare(field.name)));
+        leaf.path.push_str(&field.tag.map_or_else(|| snake(bare(field.name)), str::to_owned));
         leaf.offset += field.offset;
         put(text, field.shape, &leaf);
     }
@@ -290,11 +322,9 @@ fn snake(name: &str) -> String {
     let bytes = name.as_bytes();
     let mut out = String::new();
     for (i, c) in name.char_indices() {
-        let before = if i > 0 { bytes[i - 1] } else { b'.' };
+        let before = if i > 0 { bytes[i - 1] } else { b'_' };
         let small_follows = bytes.get(i + 1).is_some_and(u8::is_ascii_lowercase);
-        let word = before.is_ascii_lowercase()
-            || before.is_ascii_digit()
-            || (before.is_ascii_uppercase() && small_follows);
+        let word = before != b'_' && (!before.is_ascii_uppercase() || small_follows);
         if c.is_ascii_uppercase() && word {
             out.push('_');
         }
@@ -348,6 +378,7 @@ mod tests {
             ("ID", "id"),
             ("A_B", "a_b"),
             ("_x", "_x"),
+            ("éX", "é_x"),
         ];
         for (name, want) in cases {
             assert_eq!(snake(name), want);
@@ -372,7 +403,7 @@ mod tests {
             r#type: u16,
             _pad: [u8; 6],
             /// Nested.
-            cell: [[Cell; 3]; 2],
+            cell: [[Cell; 3]; 2] = "Cell",
             grid: [[i16; 3]; 2],
             okFlags: [bool; 4],
             z: Complex<f64>,
@@ -384,8 +415,8 @@ mod tests {
     fn text_of_a_struct() {
         let want = "struct Pack 96\n\
             type u16 @0\n\
-            cell.id u8[2][3:8] @8\n\
-            cell.volts f32[2][3:8] @12\n\
+            Cell.id u8[2][3:8] @8\n\
+            Cell.volts f32[2][3:8] @12\n\
             grid i16[2][3] @56\n\
             ok_flags bool[4] @68\n\
             z c128 @72\n\

@@ -173,7 +173,7 @@ mod value;
 
 pub use borrowed::{BorrowedSharedMemory, Updates};
 #[doc(hidden)]
-pub use describe::{__in_order, __shape_of};
+pub use describe::{__in_order, __shape_of, __tag};
 pub use describe::{Complex, Element, Field, Shape, TismType, descriptor};
 pub use error::{Error, ErrorKind};
 pub use guard::{ReadLockedSharedMemory, WriteLockedSharedMemory};

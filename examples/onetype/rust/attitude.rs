@@ -30,9 +30,9 @@ unsafe impl tism::TismType for AttitudeBattery {
     const SHAPE: &'static tism::Shape = &tism::Shape::Struct {
         name: "AttitudeBattery",
         fields: &[
-            tism::Field { name: "volts", offset: 0, shape: <f32 as tism::TismType>::SHAPE },
-            tism::Field { name: "celsius", offset: 4, shape: <i8 as tism::TismType>::SHAPE },
-            tism::Field { name: "charging", offset: 5, shape: <bool as tism::TismType>::SHAPE },
+            tism::Field { name: "volts", tag: Some("volts"), offset: 0, shape: <f32 as tism::TismType>::SHAPE },
+            tism::Field { name: "celsius", tag: Some("celsius"), offset: 4, shape: <i8 as tism::TismType>::SHAPE },
+            tism::Field { name: "charging", tag: Some("charging"), offset: 5, shape: <bool as tism::TismType>::SHAPE },
         ],
     };
 }
@@ -76,12 +76,12 @@ unsafe impl tism::TismType for Attitude {
     const SHAPE: &'static tism::Shape = &tism::Shape::Struct {
         name: "Attitude",
         fields: &[
-            tism::Field { name: "time_us", offset: 0, shape: <u64 as tism::TismType>::SHAPE },
-            tism::Field { name: "q", offset: 8, shape: <[f32; 4] as tism::TismType>::SHAPE },
-            tism::Field { name: "gyro_rad", offset: 24, shape: <[f32; 3] as tism::TismType>::SHAPE },
-            tism::Field { name: "mode", offset: 36, shape: <u8 as tism::TismType>::SHAPE },
-            tism::Field { name: "healthy", offset: 37, shape: <bool as tism::TismType>::SHAPE },
-            tism::Field { name: "battery", offset: 40, shape: <[AttitudeBattery; 2] as tism::TismType>::SHAPE },
+            tism::Field { name: "time_us", tag: Some("time_us"), offset: 0, shape: <u64 as tism::TismType>::SHAPE },
+            tism::Field { name: "q", tag: Some("q"), offset: 8, shape: <[f32; 4] as tism::TismType>::SHAPE },
+            tism::Field { name: "gyro_rad", tag: Some("gyro_rad"), offset: 24, shape: <[f32; 3] as tism::TismType>::SHAPE },
+            tism::Field { name: "mode", tag: Some("mode"), offset: 36, shape: <u8 as tism::TismType>::SHAPE },
+            tism::Field { name: "healthy", tag: Some("healthy"), offset: 37, shape: <bool as tism::TismType>::SHAPE },
+            tism::Field { name: "battery", tag: Some("battery"), offset: 40, shape: <[AttitudeBattery; 2] as tism::TismType>::SHAPE },
         ],
     };
 }

@@ -54,15 +54,14 @@ class _Guard(_tism.Guard):
         """
         import numpy
 
-        topic = self.topic
-        if topic is None:
-            return numpy.asarray(memoryview(self))  # raises what there is to say
-        if not topic.type.is_struct:
-            return numpy.asarray(memoryview(self))
-        dtype = topic.type.dtype
+        buffer: Any = self  # which type checkers know from Python 3.12 on
+        memory: Any = memoryview(buffer)  # keeps the guard from ending
+        array = numpy.asarray(memory)
+        if not self.topic.type.is_struct:
+            return array
+        dtype = self.topic.type.dtype
         base, shape = dtype.subdtype or (dtype, ())
-        # Through a memoryview, which keeps the guard from ending.
-        return numpy.asarray(memoryview(self)).view(base).reshape(shape)
+        return array.view(base).reshape(shape)
 
 
 class ReadGuard(_Guard):
@@ -339,7 +338,8 @@ async def wait_and_open_async(name: str, timeout: Optional[float] = None, **opti
     """wait_and_open for asyncio."""
     from . import _async
 
-    return await _async.poll(lambda patience: wait_and_open(name, patience, **options), timeout)
+    consumer: Consumer = await _async.poll(lambda patience: wait_and_open(name, patience, **options), timeout)
+    return consumer
 
 
 def open_fd(fd: Any, name: str = "topic", *, type: Any = None, read_only: bool = False) -> Consumer:
@@ -367,7 +367,7 @@ def _open(
         | prefault * _tism.F_PREFAULT
         | lock_memory * _tism.F_LOCK_MEMORY
     )
-    consumer = Consumer._open(name, codec.descriptor, flags, lock_timeout, _path(dir), waits, timeout, fd)
+    consumer: Consumer = Consumer._open(name, codec.descriptor, flags, lock_timeout, _path(dir), waits, timeout, fd)
     if type is None and consumer.type.is_struct:
         codec = record_codec(consumer.type)
     if codec is not RAW:
@@ -390,4 +390,5 @@ def _path(dir: Any) -> Optional[str]:
 
 
 def _fileno(fd: Any) -> int:
-    return fd if isinstance(fd, int) else fd.fileno()
+    number: int = fd if isinstance(fd, int) else fd.fileno()
+    return number

@@ -252,7 +252,8 @@ def _of_dtype(dtype: Any) -> Type:
 def _walk_dtype(dtype: Any, path: str, dimensions: Dimensions, offset: int) -> Iterator[Field]:
     if dtype.subdtype:
         base, shape = dtype.subdtype
-        stride, steps = base.itemsize, []
+        stride = base.itemsize
+        steps: List[Tuple[int, int]] = []
         for number in reversed(shape):
             steps.insert(0, (int(number), int(stride)))
             stride *= number
@@ -487,7 +488,7 @@ def _restore(text: str, data: bytes) -> Record:
 
 
 @lru_cache(maxsize=None)
-def record_class(t: Type) -> Any:
+def record_class(t: Type) -> Callable[[Any], Record]:
     """The Record of a type."""
     if not t.is_struct:
         raise TypeError(f"a {t.kind} topic has no fields")
@@ -501,8 +502,12 @@ def record_class(t: Type) -> Any:
     space: Dict[str, Any] = {"tism_type": t, "_tree": tree}
     for name in tree:
         if name.isidentifier() and not name.startswith("_") and name not in ("as_dict", "to_numpy", "tism_type"):
-            space[name] = property(lambda self, name=name: _pick(self, self._tree, name))
+            space[name] = _property(name)
     return type("Record", (Record,), space)
+
+
+def _property(name: str) -> property:
+    return property(lambda self: _pick(self, self._tree, name))
 
 
 # ---- What a handle does with values ----------------------------------------------------------

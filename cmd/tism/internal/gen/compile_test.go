@@ -316,9 +316,10 @@ mod types;
 use std::io::{Read, Write};
 
 fn main() {
-    assert_eq!(tism::descriptor::<types::Plain>(), types::Plain::DESCRIPTOR);
-    assert_eq!(tism::descriptor::<types::Pairs>(), types::Pairs::DESCRIPTOR);
-    assert_eq!(tism::descriptor::<types::Cell>(), types::Cell::DESCRIPTOR);
+    macro_rules! same { ($($name:ident)*) => { $(
+        assert_eq!(tism::descriptor::<types::$name>(), types::$name::DESCRIPTOR);
+    )* } }
+    same!(ALL);
     let mut bytes = [0u8; size_of::<types::Plain>()];
     std::io::stdin().read_exact(&mut bytes).unwrap();
     // SAFETY: the bytes of a Plain that Go sent.
@@ -341,8 +342,19 @@ fn main() {
 func TestRust(t *testing.T) {
 	needs(t, "cargo", "rustc", "gcc")
 	crate := bindings(t, "rust")
-	dir := outputs(t, "types.rs", gen.Rust, load(t, "Plain", "Pairs", "Cell", "Floats", "Temps", "Level", "Grid")...)
-	write(t, dir, "main.rs", rustProgram)
+	// Tags that are no field names of Rust's.
+	tagged, err := loadText(t, "type T struct {\nA int32 `tism:\"battery_mV\"`\nB int32 `tism:\"_lead\"`\n"+
+		"C uint16 `tism:\"a__b\"`\nD [2]struct { Type uint8 `tism:\"Type\"` } `tism:\"Self\"`\n}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := append(loadAll(t), tagged...)
+	var names []string
+	for _, s := range roots {
+		names = append(names, s.Name)
+	}
+	dir := outputs(t, "types.rs", gen.Rust, roots...)
+	write(t, dir, "main.rs", strings.Replace(rustProgram, "ALL", strings.Join(names, " "), 1))
 	write(t, dir, "Cargo.toml", "[package]\nname = \"program\"\nversion = \"0.0.0\"\nedition = \"2024\"\n"+
 		"[[bin]]\nname = \"program\"\npath = \"main.rs\"\n[lints.rust]\ndead_code = \"allow\"\n[dependencies]\ntism = { path = \""+crate+"\" }\n")
 	v := plain()

@@ -358,16 +358,6 @@ func TestNamesInC(t *testing.T) {
 	}
 }
 
-func TestRustNames(t *testing.T) {
-	roots, err := loadText(t, "type T struct { A int32 `tism:\"battery_mV\"` }")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := gen.Rust(gen.Output{Roots: roots}); err == nil || !strings.Contains(err.Error(), "battery_mV") {
-		t.Errorf("a name that Rust's descriptor would not have: %v", err)
-	}
-}
-
 // Two calls write the same.
 func TestDeterministic(t *testing.T) {
 	loads := [][]*gen.Struct{load(t, "Everything", "Pairs"), load(t, "Everything", "Pairs")}

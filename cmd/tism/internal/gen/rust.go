@@ -2,6 +2,7 @@ package gen
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tism-go/tism/shm"
@@ -14,9 +15,7 @@ func Rust(o Output) ([]byte, error) {
 	w.line("// %s", o.Origin)
 	for _, s := range nested(o.Roots) {
 		rustStruct(w, s)
-		if err := rustShape(w, s); err != nil {
-			return nil, err
-		}
+		rustShape(w, s)
 	}
 	for _, s := range o.Roots {
 		if err := rustDescriptor(w, s); err != nil {
@@ -33,6 +32,9 @@ func rustStruct(w *writer, s *Struct) {
 	rustDoc(w, "", s.Comment)
 	w.line("#[repr(C)]")
 	w.line("#[derive(Clone, Copy, Debug, PartialEq)]")
+	if slices.ContainsFunc(cells, func(m cell) bool { return strings.ToLower(m.ident) != m.ident || strings.Contains(m.ident, "__") }) {
+		w.line("#[allow(non_snake_case)]")
+	}
 	w.line("pub struct %s {", name)
 	for _, m := range cells {
 		if m.pad > 0 {
@@ -106,7 +108,7 @@ var (
 )
 
 // rustShape implements the crate's trait, from which it makes the descriptor.
-func rustShape(w *writer, s *Struct) error {
+func rustShape(w *writer, s *Struct) {
 	name := rustName(s)
 	w.line("")
 	w.line("// SAFETY: the fields have these offsets, as asserted above, and the types of their shapes; what is not")
@@ -119,16 +121,11 @@ func rustShape(w *writer, s *Struct) error {
 		if m.pad > 0 {
 			continue
 		}
-		if snake(m.Name) != m.Name || strings.HasPrefix(m.Name, "_") {
-			return fmt.Errorf("type %s: field %s: in Rust names are in snake_case and begin with no underscore: give it a tag such as `tism:%q`",
-				s.Name, m.Name, strings.TrimLeft(snake(m.Name), "_"))
-		}
-		w.line("            tism::Field { name: %q, offset: %d, shape: <%s as tism::TismType>::SHAPE },", m.Name, m.Offset, rustType(m.Member))
+		w.line("            tism::Field { name: %q, tag: Some(%[1]q), offset: %d, shape: <%s as tism::TismType>::SHAPE },", m.Name, m.Offset, rustType(m.Member))
 	}
 	w.line("        ],")
 	w.line("    };")
 	w.line("}")
-	return nil
 }
 
 // rustDescriptor has the text that every language compares, to compare it with the crate's.
