@@ -128,7 +128,7 @@ var raspi0 = System{
 	Name: "raspi0", Program: "qemu-system-arm", Package: "qemu-system-arm",
 	Machine: "raspi0", Memory: 512,
 	Kernel: KernelArmv6, PageSize: 4096, DTB: "bcm2835-rpi-zero.dtb",
-	Console: "ttyAMA0", Append: []string{"initcall_blacklist=bcm2835_power_driver_init"}, Icount: "shift=auto", Seconds: 10,
+	Console: "ttyAMA0", Append: []string{"initcall_blacklist=bcm2835_power_driver_init"}, Icount: "shift=3", Seconds: 10,
 }
 
 func virtArmv7(cpu string) System {

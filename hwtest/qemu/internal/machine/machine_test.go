@@ -17,7 +17,7 @@ func TestArgs(t *testing.T) {
 	for _, test := range []struct{ board, system, want string }{
 		{"pi3", "raspi3b", "-M raspi3b -accel tcg,thread=single -m 1024 -nic none -display none -monitor none -no-reboot " +
 			"-kernel vmlinuz -initrd a.cpio -dtb bcm2837-rpi-3-b.dtb -serial null -serial stdio -append console=ttyS1,115200 quiet panic=-1 rdinit=/init"},
-		{"pi-zero", "raspi0", "-M raspi0 -icount shift=auto -m 512 -nic none -display none -monitor none -no-reboot " +
+		{"pi-zero", "raspi0", "-M raspi0 -icount shift=3 -m 512 -nic none -display none -monitor none -no-reboot " +
 			"-kernel vmlinuz -initrd a.cpio -dtb bcm2835-rpi-zero.dtb -serial stdio -append console=ttyAMA0 quiet panic=-1 rdinit=/init initcall_blacklist=bcm2835_power_driver_init"},
 	} {
 		board, err := boards.Find(test.board)
