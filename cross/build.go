@@ -54,8 +54,8 @@ func newBuild() *cobra.Command {
 		Long: `Builds static, stripped, reproducible programs into DIR/BOARD.
 
 Without packages, in tism's own source tree: the tool, the hwtest suite, the examples and the C library; and with --all or
---deb, for the boards' architectures, Debian packages in DIR: tism (tool, suite, manual, completions, C header and static library,
-examples) and libtism2 (the shared library). With --all or --python also Python wheels and python3-tism.
+--deb=always, for the boards' architectures, Debian packages in DIR: tism (tool, suite, manual, completions, C header and static library,
+examples) and libtism2 (the shared library). With --all or --python=always also Python wheels and python3-tism.
 
 With packages (anything that starts with . or / or holds a dot or slash: ./cmd/autopilot, ./..., example.org/x/cmd/y): these,
 from the module of the current directory.
@@ -67,7 +67,7 @@ The same commit gives the same bytes in whatever directory. Dates in packages ar
 		Example: `  go run ./cross build pi5
   go run ./cross build pi5 pi-zero jetson-nano -o /tmp/fleet
   go run ./cross build bbb ./cmd/autopilot
-  go run ./cross build pi4 --deb
+  go run ./cross build pi4 --deb=always
   go run ./cross build --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.log = cmd.OutOrStdout()
@@ -80,9 +80,6 @@ The same commit gives the same bytes in whatever directory. Dates in packages ar
 	f.Var(&b.c, "c", "the C library: always, never, or auto: where the compiler is installed")
 	f.Var(&b.deb, "deb", "Debian packages: always, never, or auto: with --all")
 	f.Var(&b.python, "python", "Python's packages: always, never, or auto: with --all where the tools for them are installed")
-	for _, name := range []string{"c", "deb", "python"} {
-		f.Lookup(name).NoOptDefVal = "always"
-	}
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var names []cobra.Completion
 		for _, t := range boards.All() {
@@ -149,7 +146,7 @@ func (b *builder) targets(args []string) (targets []boards.Target, packages []st
 		return nil, nil, usagef("which board? Name one, or --all; 'cross list' shows them")
 	}
 	if len(packages) > 0 && (b.deb == "always" || b.python == "always") {
-		return nil, nil, usagef("--deb and --python package tism itself; leave out %s", packages[0])
+		return nil, nil, usagef("--deb=always and --python=always package tism itself; leave out %s", packages[0])
 	}
 	return targets, packages, nil
 }

@@ -129,7 +129,7 @@ func (b *builder) wheels(ctx context.Context, p boards.Package) ([]string, error
 		out, err := command(ctx, "", []string{st.epoch()}, "bash", script, kind, p.Debian, b.out)
 		if err != nil && b.python == "auto" && ctx.Err() == nil {
 			lines := strings.Split(err.Error(), "\n")
-			b.skip("Python for %s: %s (all of it with --python)", p.Debian, lines[len(lines)-1])
+			b.skip("Python for %s: %s (--python=always says all)", p.Debian, lines[len(lines)-1])
 			return names, nil
 		}
 		if err != nil {
