@@ -17,9 +17,9 @@ import (
 
 // A builder fills a directory with what boards need. It lives for one command.
 type builder struct {
-	out string // directory of the results, absolute
-	all bool
-	c   string // C library: auto, always or never
+	out            string // directory of the results, absolute
+	all            bool
+	c, deb, python when
 
 	log     io.Writer
 	module  module
@@ -27,23 +27,47 @@ type builder struct {
 	libs    map[string]*cLibrary  // C settings -> what they gave
 	skipped map[string]bool       // said already
 	temps   []string              // directories to remove in the end
+	made    []artifact            // what stands in the directory of the results
+
+	manualDir string // what the programs wrote about themselves
+}
+
+// when is the value of a switch: always, never or auto.
+type when string
+
+func (w *when) String() string { return string(*w) }
+func (w *when) Type() string   { return "when" }
+func (w *when) Set(s string) error {
+	if s != "auto" && s != "always" && s != "never" {
+		return errors.New("not auto, always or never")
+	}
+	*w = when(s)
+	return nil
 }
 
 func newBuild() *cobra.Command {
-	b := &builder{built: map[string]programSet{}, libs: map[string]*cLibrary{}, skipped: map[string]bool{}}
+	b := &builder{c: "auto", deb: "auto", python: "auto",
+		built: map[string]programSet{}, libs: map[string]*cLibrary{}, skipped: map[string]bool{}}
 	cmd := &cobra.Command{
 		Use:   "build {BOARD... [PACKAGE...] | --all [PACKAGE...]}",
 		Short: "Build for one board, several, or all",
 		Long: `Builds static, stripped, reproducible programs into DIR/BOARD.
 
-Without packages, in tism's own source tree: the tool, the hwtest suite, the examples and the C library. With packages (anything that
-starts with . or / or holds a dot or slash: ./cmd/autopilot, ./..., example.org/x/cmd/y): these, from the module
-of the current directory.
+Without packages, in tism's own source tree: the tool, the hwtest suite, the examples and the C library; and with --all or
+--deb=always, for the boards' architectures, Debian packages in DIR: tism (tool, suite, manual, completions, C header and static library,
+examples) and libtism2 (the shared library). With --all or --python=always also Python wheels and python3-tism.
 
-The same commit gives the same bytes in whatever directory.`,
+With packages (anything that starts with . or / or holds a dot or slash: ./cmd/autopilot, ./..., example.org/x/cmd/y): these,
+from the module of the current directory.
+
+DIR/sbom.cdx.json (CycloneDX) lists the files that this run made, with the Go modules and the C library in each, and
+DIR/SHA256SUMS has the sums of all: 'sha256sum -c SHA256SUMS' checks a copy of DIR.
+
+The same commit gives the same bytes in whatever directory. Dates in packages are the commit's, or SOURCE_DATE_EPOCH.`,
 		Example: `  go run ./cross build pi5
   go run ./cross build pi5 pi-zero jetson-nano -o /tmp/fleet
   go run ./cross build bbb ./cmd/autopilot
+  go run ./cross build pi4 --deb=always
   go run ./cross build --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.log = cmd.OutOrStdout()
@@ -53,7 +77,9 @@ The same commit gives the same bytes in whatever directory.`,
 	f := cmd.Flags()
 	f.StringVarP(&b.out, "output", "o", "dist", "directory of the results")
 	f.BoolVar(&b.all, "all", false, "every board")
-	f.StringVar(&b.c, "c", "auto", "the C library: always, never, or auto: where the compiler is installed")
+	f.Var(&b.c, "c", "the C library: always, never, or auto: where the compiler is installed")
+	f.Var(&b.deb, "deb", "Debian packages: always, never, or auto: with --all")
+	f.Var(&b.python, "python", "Python's packages: always, never, or auto: with --all where the tools for them are installed")
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var names []cobra.Completion
 		for _, t := range boards.All() {
@@ -86,15 +112,20 @@ func (b *builder) run(ctx context.Context, args []string) error {
 			return b.explain(fmt.Errorf("building for %s: %w", t.Name, err))
 		}
 	}
+	if len(packages) == 0 {
+		if err := b.packages(ctx, targets); err != nil {
+			return b.explain(err)
+		}
+	}
+	if err := b.list(); err != nil {
+		return b.explain(err)
+	}
 	fmt.Fprintf(b.log, "%d boards in %.1f s: %s\n", len(targets), time.Since(start).Seconds(), b.out)
 	return nil
 }
 
 // targets sorts a command line into boards and packages.
 func (b *builder) targets(args []string) (targets []boards.Target, packages []string, err error) {
-	if b.c != "auto" && b.c != "always" && b.c != "never" {
-		return nil, nil, usagef("--c is %q, not auto, always or never", b.c)
-	}
 	for _, a := range args {
 		if isPackage(a) {
 			packages = append(packages, a)
@@ -113,6 +144,9 @@ func (b *builder) targets(args []string) (targets []boards.Target, packages []st
 		targets = boards.All()
 	case len(targets) == 0:
 		return nil, nil, usagef("which board? Name one, or --all; 'cross list' shows them")
+	}
+	if len(packages) > 0 && (b.deb == "always" || b.python == "always") {
+		return nil, nil, usagef("--deb=always and --python=always package tism itself; leave out %s", packages[0])
 	}
 	return targets, packages, nil
 }
@@ -138,6 +172,15 @@ func (b *builder) prepare(ctx context.Context) error {
 	probe.Close()
 	os.Remove(probe.Name())
 	return nil
+}
+
+// temp makes a directory that lasts until the command ends.
+func (b *builder) temp() (string, error) {
+	dir, err := os.MkdirTemp("", "tism-cross-")
+	if err == nil {
+		b.temps = append(b.temps, dir)
+	}
+	return dir, err
 }
 
 // explain adds the way out to errors that have one.
@@ -173,14 +216,21 @@ func (b *builder) board(ctx context.Context, t boards.Target, packages []string)
 	if err != nil {
 		return err
 	}
+	for _, name := range names {
+		b.add(artifact{path: t.Name + "/" + filepath.ToSlash(name), programs: []string{filepath.Join(dir, name)}})
+	}
 	if len(packages) == 0 && b.c != "never" {
 		lib, err := b.library(ctx, t.C)
 		if err != nil {
 			return err
 		}
 		if lib != nil {
-			if err := lib.install(dir); err != nil {
+			files, err := lib.install(dir)
+			if err != nil {
 				return err
+			}
+			for _, file := range files {
+				b.add(artifact{path: t.Name + "/" + file, lib: lib})
 			}
 			names = append(names, "lib")
 		}

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tism-go/tism/cross/boards"
@@ -14,9 +16,11 @@ import (
 
 // A cLibrary is the C library, built for one kind of CPU.
 type cLibrary struct {
-	dir     string // with libtism.a, tism.h, and libtism.so if shared
-	version string // of bindings/c: "2.1.0"
-	shared  bool
+	dir      string // with libtism.a, tism.h, and libtism.so if shared
+	version  string // of bindings/c: "2.1.0"
+	shared   bool
+	c        boards.C
+	compiler string // its name and version
 }
 
 // soname is what programs that link with the library ask for.
@@ -51,7 +55,7 @@ func (b *builder) library(ctx context.Context, c boards.C) (*cLibrary, error) {
 		b.libs[key] = nil
 		return nil, nil
 	}
-	lib, err := b.compile(ctx, c, key)
+	lib, err := b.compile(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("building the C library: %w", err)
 	}
@@ -61,7 +65,7 @@ func (b *builder) library(ctx context.Context, c boards.C) (*cLibrary, error) {
 
 var cVersion = regexp.MustCompile(`project\(tism VERSION ([0-9.]+)`)
 
-func (b *builder) compile(ctx context.Context, c boards.C, key string) (*cLibrary, error) {
+func (b *builder) compile(ctx context.Context, c boards.C) (*cLibrary, error) {
 	src := filepath.Join(b.module.Dir, "bindings", "c")
 	lists, err := os.ReadFile(filepath.Join(src, "CMakeLists.txt"))
 	if err != nil {
@@ -71,12 +75,16 @@ func (b *builder) compile(ctx context.Context, c boards.C, key string) (*cLibrar
 	if match == nil {
 		return nil, fmt.Errorf("reading the library's version: none in %s/CMakeLists.txt", src)
 	}
-	dir, err := os.MkdirTemp("", "tism-c-")
+	compiler, err := command(ctx, "", nil, c.Compiler(), "--version")
 	if err != nil {
 		return nil, err
 	}
-	b.temps = append(b.temps, dir)
-	lib := &cLibrary{dir: dir, version: string(match[1]), shared: !c.Static}
+	compiler, _, _ = strings.Cut(compiler, "\n")
+	dir, err := b.temp()
+	if err != nil {
+		return nil, err
+	}
+	lib := &cLibrary{dir: dir, version: string(match[1]), shared: !c.Static, c: c, compiler: compiler}
 	// Nothing of this machine may get into the result: neither paths nor times.
 	flags := append(append([]string{}, c.Flags...), "-std=c11", "-O2", "-g0", "-fPIC", "-pthread", "-Wall", "-ffile-prefix-map="+src+"=tism")
 	object := filepath.Join(dir, "tism.o")
@@ -104,8 +112,8 @@ func copyText(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-// install lays the library out under a board's directory as below /usr/local.
-func (l *cLibrary) install(dir string) error {
+// install lays the library out under a board's directory as below /usr/local, and returns its files.
+func (l *cLibrary) install(dir string) ([]string, error) {
 	files := map[string]string{"include/tism.h": "tism.h", "lib/libtism.a": "libtism.a"}
 	if l.shared {
 		files["lib/"+l.file()] = l.file()
@@ -113,30 +121,32 @@ func (l *cLibrary) install(dir string) error {
 	for to, from := range files {
 		to = filepath.Join(dir, to)
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return err
+			return nil, err
 		}
 		if err := copyText(filepath.Join(l.dir, from), to); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "lib/pkgconfig"), 0o755); err != nil {
-		return err
+		return nil, err
 	}
 	// ${pcfiledir} finds the library wherever the directory is copied to.
-	if err := os.WriteFile(filepath.Join(dir, "lib/pkgconfig/tism.pc"), []byte(l.pkgConfig("${pcfiledir}/../..", "lib")), 0o644); err != nil {
-		return err
+	const pc = "lib/pkgconfig/tism.pc"
+	if err := os.WriteFile(filepath.Join(dir, pc), []byte(l.pkgConfig("${pcfiledir}/../..", "lib")), 0o644); err != nil {
+		return nil, err
 	}
+	names := append(slices.Collect(maps.Keys(files)), pc)
 	if !l.shared {
-		return nil
+		return names, nil
 	}
 	for link, to := range map[string]string{l.soname(): l.file(), "libtism.so": l.soname()} {
 		link = filepath.Join(dir, "lib", link)
 		os.Remove(link)
 		if err := os.Symlink(to, link); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return names, nil
 }
 
 func (l *cLibrary) pkgConfig(prefix, libdir string) string {

@@ -63,8 +63,11 @@ func (b *builder) programs(ctx context.Context, t boards.Target, dir string, pac
 	return names, nil
 }
 
+// toolPackages are the programs that every board and every Debian package gets.
+var toolPackages = []string{"./cmd/tism", "./hwtest"}
+
 func (b *builder) ownPrograms(ctx context.Context, t boards.Target, dir string) ([]string, error) {
-	names, err := b.goBuild(ctx, t, dir, "", []string{"./cmd/tism", "./hwtest"})
+	names, err := b.goBuild(ctx, t, dir, "", toolPackages)
 	if err != nil {
 		return nil, err
 	}

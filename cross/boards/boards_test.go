@@ -140,3 +140,20 @@ func TestBuildsCoverAll(t *testing.T) {
 		t.Errorf("%d different builds: %v", len(builds), builds)
 	}
 }
+
+// TestPackagesRunOnAllTheirBoards: a package is built for the least CPU of its architecture.
+func TestPackagesRunOnAllTheirBoards(t *testing.T) {
+	packages := boards.PackagesFor(boards.All())
+	for _, b := range boards.All() {
+		i := slices.IndexFunc(packages, func(p boards.Package) bool { return p.Debian == b.Debian })
+		if i < 0 {
+			t.Errorf("no package for %s (%s)", b.Name, b.Debian)
+			continue
+		}
+		p := packages[i].Target()
+		// "GOARM=6" and "GOARM64=v8.0" are less than "GOARM=7" and "GOARM64=v8.2".
+		if p.GOARCH != b.GOARCH || p.Settings()[0] > b.Settings()[0] {
+			t.Errorf("%s takes %s's package, built with %v for %v", b.Name, b.Debian, p.Settings(), b.Settings())
+		}
+	}
+}

@@ -10,10 +10,16 @@ var (
 	gccArmel = C{Triple: "arm-linux-gnueabi", Package: "gcc-arm-linux-gnueabi libc6-dev-armel-cross",
 		Libs: []string{"-latomic"}, Static: true}
 	gccAmd64 = C{Triple: "x86_64-linux-gnu", Package: "gcc libc6-dev"}
+	gccI386  = C{Triple: "i686-linux-gnu", Package: "gcc-i686-linux-gnu libc6-dev-i386-cross"}
 )
 
 func (c C) with(flags ...string) C {
 	c.Flags = flags
+	return c
+}
+
+func (c C) static() C {
+	c.Static = true
 	return c
 }
 
@@ -222,7 +228,7 @@ var table = []Target{
 		Name: "386", Aliases: []string{"i386", "i686", "x86"}, Title: "any 32-bit PC", Generic: true,
 		GOOS: "linux", GOARCH: "386", GO386: "sse2",
 		CPU: "Pentium 4 or later", PageSizes: pages4K,
-		Debian: "i386", C: C{Triple: "i686-linux-gnu", Package: "gcc-i686-linux-gnu libc6-dev-i386-cross"},
+		Debian: "i386", C: gccI386,
 		Notes: []string{noteAlign64},
 	},
 	{
