@@ -299,6 +299,9 @@ func checkPages(t *testing.T, dir string) {
 		if !strings.Contains(text, name+" - ") || strings.Contains(text, "warning:") {
 			t.Errorf("%s reads:\n%s", name, text)
 		}
+		if name == "tism" && !strings.Contains(text, "0  done\n") {
+			t.Errorf("the table of exit statuses lost its shape:\n%s", text)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ type Package struct {
 var packages = []Package{
 	{Debian: "amd64", Build: "amd64", Multiarch: "x86_64-linux-gnu", C: gccAmd64, Python: true},
 	{Debian: "i386", Build: "386", Multiarch: "i386-linux-gnu", C: gccI386},
-	// Without outline atomics, whose helpers libgcc has only since GCC 10: systems of 2020 link the library too.
+	// Without outline atomics, whose helpers the libgcc of older systems lacks.
 	{Debian: "arm64", Build: "arm64", Multiarch: "aarch64-linux-gnu", C: gccArm64.with("-mno-outline-atomics"), Python: true},
 	// Raspberry Pi OS installs armhf packages on the Pi Zero, so all is ARMv6, with the hard-float calls of armhf.
 	// A library that is linked here would hold Debian's start-up code and parts of its libgcc, which are ARMv7:
