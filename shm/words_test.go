@@ -229,3 +229,36 @@ func TestClaimWithoutName(t *testing.T) {
 	must(t, os.Remove(s.path))
 	wantErr(t, "claim", claim(s, c, s.geo), errBusy)
 }
+
+// Somebody died between retiring a topic and unlinking its name.
+func TestRetiredWithName(t *testing.T) {
+	p, _, in := topic(t)
+	p.seg.retire()
+	die(p.seg)
+	_, err := Open[uint64]("t", in)
+	wantErr(t, "Open", err, os.ErrNotExist)
+	q, err := Create("t", uint64(2), in)
+	must(t, err)
+	check(t, "number in a new topic", q.number, 1)
+	must(t, q.Close())
+}
+
+// What would be taken over has to be whole: latest names a buffer with the value that it says.
+func TestTakeoverOfCorruptWords(t *testing.T) {
+	for what, damage := range map[string]func(*Publisher[uint64]){
+		"no such buffer":   func(p *Publisher[uint64]) { p.words.latest.Store(2<<4 | 9) },
+		"another version":  func(p *Publisher[uint64]) { p.bufs[p.cur].sequence.Store(9 << 1) },
+		"being written":    func(p *Publisher[uint64]) { p.bufs[p.cur].sequence.Store(2<<1 | 1) },
+		"number that lies": func(p *Publisher[uint64]) { p.bufs[p.cur].number++ },
+	} {
+		t.Run(what, func(t *testing.T) {
+			p, c, in := topic(t)
+			must(t, p.Write(2))
+			damage(p)
+			die(p.seg)
+			heir(t, in)
+			_, err := c.Read()
+			wantErr(t, "Read of the old one", err, ErrReplaced)
+		})
+	}
+}
