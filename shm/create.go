@@ -81,7 +81,7 @@ func orBusy(err error) error {
 // usable reports whether a publisher of geo can go on with the segment.
 func (s *segment) usable(geo geometry) bool {
 	g := s.geo
-	if g.buffers != geo.buffers || g.slots != geo.slots || g.capacity != geo.capacity || g.typ.layout() != geo.typ.layout() {
+	if g.buffers != geo.buffers || g.slots != geo.slots || g.typ.layout() != geo.typ.layout() { // with the capacity
 		return false
 	}
 	b, l := s.newest()
