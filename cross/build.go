@@ -190,6 +190,8 @@ func (b *builder) explain(err error) error {
 		return fmt.Errorf("%w: choose a directory that you may write to with -o DIR", err)
 	case errors.Is(err, errNoSpace), strings.Contains(err.Error(), "no space left on device"):
 		return fmt.Errorf("%w: make room, or choose another disk with -o DIR (and GOTMPDIR and GOCACHE, where Go builds)", err)
+	case strings.Contains(err.Error(), "dial tcp"), strings.Contains(err.Error(), "GOPROXY=off"):
+		return fmt.Errorf("%w: modules are fetched once: run 'go mod download' with a network, or set GOPROXY to a mirror", err)
 	case errors.Is(err, errNotDirectory), errors.Is(err, os.ErrExist):
 		return fmt.Errorf("%w: there is a file in the way; choose another directory with -o DIR", err)
 	}

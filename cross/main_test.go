@@ -69,6 +69,16 @@ func TestOutsideOfAModule(t *testing.T) {
 	}
 }
 
+func TestWithoutNetwork(t *testing.T) {
+	t.Setenv("GOMODCACHE", t.TempDir())
+	t.Setenv("GOPROXY", "off")
+	t.Setenv("GOFLAGS", "-modcacherw")
+	status, out := run(t, "build", "amd64", "-o", t.TempDir())
+	if status != 1 || !strings.Contains(out, "go mod download") {
+		t.Errorf("exit %d:\n%s", status, out)
+	}
+}
+
 func TestMissingCompilerSaysWhatToInstall(t *testing.T) {
 	b := &builder{c: "always"}
 	_, err := b.library(context.Background(), boards.C{Triple: "no-such-machine", Package: "gcc-no-such-machine"})
