@@ -51,7 +51,7 @@ FROM emulators AS matrix
 COPY . .
 RUN out=$(gofmt -l .) && if [ -n "$out" ]; then echo "gofmt would change: $out"; exit 1; fi \
     && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
-# codec's topics in memory: fuse-overlayfs does not tell that an open file was deleted.
+# codec's topics in memory: on fuse-overlayfs a deleted file that is open kept its link count.
 RUN go test -short $(go list ./... | grep -v '/codec$') && go test -short -exec 'env GOTMPDIR=/dev/shm' ./codec
 RUN go build -o /usr/local/bin/tism-qemu ./hwtest/qemu
 ENTRYPOINT ["tism-qemu", "--logs", "/tmp/logs"]
