@@ -3,6 +3,7 @@
 package shm_test
 
 import (
+	"context"
 	"runtime"
 	"testing"
 	"time"
@@ -23,11 +24,19 @@ func TestGuardHandshake(t *testing.T) {
 		"2 buffers": {shm.Buffers(2)},
 		"3 buffers": {shm.Buffers(3)},
 	} {
-		t.Run(name, func(t *testing.T) { guardHandshake(t, append(opts, shm.InDir(t.TempDir()), shm.NoTimestamps())) })
+		opts = append(opts, shm.NoTimestamps())
+		t.Run(name, func(t *testing.T) {
+			guardHandshake(t, append(opts, shm.InDir(t.TempDir())), (*shm.Consumer[uint64]).RLock)
+		})
+		t.Run(name+", by way of pin", func(t *testing.T) {
+			guardHandshake(t, append(opts, shm.InDir(t.TempDir())), func(c *shm.Consumer[uint64]) (shm.ReadGuard[uint64], error) {
+				return c.RLockContext(context.Background())
+			})
+		})
 	}
 }
 
-func guardHandshake(t *testing.T, opts []shm.Option) {
+func guardHandshake(t *testing.T, opts []shm.Option, lock func(*shm.Consumer[uint64]) (shm.ReadGuard[uint64], error)) {
 	p, err := shm.Create("t", uint64(1), opts...)
 	must(t, err)
 	c, err := shm.Open[uint64]("t", opts...)
@@ -50,7 +59,7 @@ func guardHandshake(t *testing.T, opts []shm.Option) {
 	guards := 0
 	for start := time.Now(); time.Since(start) < 300*time.Millisecond; guards++ {
 		for range 50 {
-			g, err := c.RLock()
+			g, err := lock(c)
 			must(t, err)
 			want, number := *g.Value(), g.Info().Number
 			for i := range 20 {
