@@ -122,7 +122,7 @@ var raspi2b = System{
 
 // raspi0 is the Pi Zero that QEMU models: the only ARMv6 machine that boots a kernel. The kernel
 // reads the board's timer and sets the next alarm from that; if the host takes its CPU away between
-// the two, the alarm lies in the past and the machine stands still for over an hour. Not so with a clock
+// the two, the alarm presumably lies in the past: the machine stood still, twice in two runs. Not so with a clock
 // that stands still as well.
 var raspi0 = System{
 	Name: "raspi0", Program: "qemu-system-arm", Package: "qemu-system-arm",
