@@ -64,7 +64,10 @@ class _Worker:
             wake()
             self._idle.wait(0.001)
         self._ready.release()
-        self._thread.join()
+        try:
+            self._thread.join()
+        except RuntimeError:  # Ctrl-C came while it started: it finds no work, and ends
+            pass
         self._thread = None
 
 
