@@ -19,6 +19,7 @@ import (
 var errUnsupported = fmt.Errorf("%w: topics need Linux", errors.ErrUnsupported)
 
 const (
+	signedByte    = 0
 	nameByte      = 0
 	publisherByte = 0
 )
