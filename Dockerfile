@@ -59,7 +59,7 @@ ENTRYPOINT ["tism-qemu", "--logs", "/tmp/logs"]
 # Every cross compiler.
 FROM modules AS compilers
 RUN apt-get update -q && apt-get install -y -q --no-install-recommends \
-      gcc g++ libc6-dev make cmake pkg-config python3 python3-setuptools python3-wheel git \
+      gcc g++ libc6-dev make cmake pkg-config python3 python3-dev python3-setuptools python3-wheel git \
       gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
       gcc-arm-linux-gnueabi libc6-dev-armel-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross \
       gcc-i686-linux-gnu libc6-dev-i386-cross \

@@ -38,7 +38,7 @@ func retryBusy(d time.Duration, f func() error) error {
 			return err
 		}
 		if start.Age() > d {
-			return fmt.Errorf("%w for %v: another process creates or removes it all the time", err, d)
+			return fmt.Errorf("%w for %v: another process is creating or removing it, or stopped in the middle of that", err, d)
 		}
 	}
 }
