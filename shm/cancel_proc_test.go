@@ -39,6 +39,7 @@ var blockades = map[string]func(*testing.T) blockade{
 	},
 	"Wait":           func(t *testing.T) blockade { return waitAny(t, 0) },
 	"WaitAny":        func(t *testing.T) blockade { return waitAny(t, 3) },
+	"WaitAny/each":   func(t *testing.T) blockade { shm.WithoutWaitv(t); return waitAny(t, 3) },
 	"WaitAny/beyond": func(t *testing.T) blockade { return waitAny(t, 129) }, // more than futex_waitv takes
 	"WaitOpen":       func(t *testing.T) blockade { return waitOpen(t, t.TempDir()) },
 	"WaitOpen/closed": func(t *testing.T) blockade {

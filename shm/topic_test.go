@@ -680,6 +680,11 @@ func TestWaitOpen(t *testing.T) {
 }
 
 func TestWaitAny(t *testing.T) {
+	t.Run("futex_waitv", testWaitAny) // or what there is
+	t.Run("each", func(t *testing.T) { shm.WithoutWaitv(t); testWaitAny(t) })
+}
+
+func testWaitAny(t *testing.T) {
 	dir := shm.InDir(t.TempDir())
 	var pubs []*shm.Publisher[uint64]
 	var cons []shm.Waitable

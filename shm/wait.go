@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -148,50 +147,27 @@ func (c *consumer) waitable() *consumer { return c }
 // The consumers belong to the caller's goroutine, for the length of the call to
 // WaitAny.
 //
-// It sleeps on all topics at once with futex_waitv (Linux 5.16, up to 128 topics
-// of which none is read-only). Elsewhere it does with a goroutine per topic, which
-// are gone when it returns.
+// It sleeps on all topics at once with futex_waitv (Linux 5.16, up to 128 topics).
+// Elsewhere a goroutine sleeps on each; they are gone when it returns.
 func WaitAny(ctx context.Context, consumers ...Waitable) (int, error) {
 	cs := make([]*consumer, len(consumers))
 	for i, w := range consumers {
 		cs[i] = w.waitable()
 	}
-	i, err := waitAny(ctx, cs, haveWaitv() && len(cs) <= maxWaitv)
+	i, err := waitAny(ctx, cs)
 	if i >= 0 {
 		err = cs[i].fail("wait for", err)
 	}
 	return i, err
 }
 
-// maxWaitv is FUTEX_WAITV_MAX of linux/futex.h.
-const maxWaitv = 128
-
-func waitAny(ctx context.Context, cs []*consumer, vector bool) (int, error) {
+func waitAny(ctx context.Context, cs []*consumer) (int, error) {
 	if i, err := anyNews(cs); i >= 0 {
 		return i, err
 	}
 	if len(cs) == 0 {
 		return -1, errNoConsumers
 	}
-	if vector {
-		return waitVector(ctx, cs)
-	}
-	return waitEach(ctx, cs)
-}
-
-var errNoConsumers = errors.New("tism: WaitAny without consumers")
-
-func anyNews(cs []*consumer) (int, error) {
-	for i, c := range cs {
-		if done, err := c.news(); done {
-			return i, err
-		}
-	}
-	return -1, nil
-}
-
-// waitVector is waitAny in one system call.
-func waitVector(ctx context.Context, cs []*consumer) (int, error) {
 	limit := futex.Within(ctx, -1)
 	defer limit.Stop()
 	words := make([]*atomic.Uint32, len(cs))
@@ -209,8 +185,7 @@ func waitVector(ctx context.Context, cs []*consumer) (int, error) {
 		if i, err := anyNews(cs); i >= 0 {
 			return i, err
 		}
-		err := limit.Slice(words[0], func(d time.Duration) error { return waitv(words, vals, d) })
-		if err != nil {
+		if err := limit.Slice(words[0], func(d time.Duration) error { return sleepAny(words, vals, d) }); err != nil {
 			return -1, err
 		}
 		for i, c := range cs {
@@ -221,27 +196,69 @@ func waitVector(ctx context.Context, cs []*consumer) (int, error) {
 	}
 }
 
-// waitEach is waitAny with a goroutine per topic; the first to end ends them all.
-func waitEach(ctx context.Context, cs []*consumer) (int, error) {
+var errNoConsumers = errors.New("tism: WaitAny without consumers")
+
+func anyNews(cs []*consumer) (int, error) {
+	for i, c := range cs {
+		if done, err := c.news(); done {
+			return i, err
+		}
+	}
+	return -1, nil
+}
+
+// maxWaitv is FUTEX_WAITV_MAX of linux/futex.h.
+const maxWaitv = 128
+
+// sleepAny sleeps until one of the words is woken or is not its value, at most d. A wake
+// for no reason returns nil.
+func sleepAny(words []*atomic.Uint32, vals []uint32, d time.Duration) error {
+	if haveWaitv() && len(words) <= maxWaitv {
+		return waitv(words, vals, d)
+	}
+	return waitEach(words, vals, d)
+}
+
+// waitEach is sleepAny with a goroutine for each word; the first that wakes has the others
+// woken. Their wakes reach other sleepers on the same words too, who must bear it.
+func waitEach(words []*atomic.Uint32, vals []uint32, d time.Duration) error {
+	var over atomic.Bool
 	type result struct {
 		i   int
 		err error
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	results := make(chan result, len(cs))
-	var wg sync.WaitGroup
-	for i, c := range cs {
-		wg.Go(func() { results <- result{i, c.await(ctx, -1)} })
+	results := make(chan result, len(words))
+	for i, word := range words {
+		go func() {
+			var err error
+			if !over.Load() {
+				err = futex.Wait(word, vals[i], d)
+			}
+			results <- result{i, err}
+		}()
 	}
 	first := <-results
-	cancel()
-	wg.Wait()
-	if i, err := anyNews(cs); i >= 0 {
-		return i, err // prefer news to a cancellation that came at the same time
+	over.Store(true)
+	awake := make([]bool, len(words))
+	awake[first.i] = true
+	// Again and again: a wake is lost on a sleeper that is just about to enter the kernel.
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for n := 1; n < len(words); {
+		for i, word := range words {
+			if !awake[i] {
+				futex.Wake(word, futex.All)
+			}
+		}
+		for next := false; !next && n < len(words); {
+			select {
+			case r := <-results:
+				awake[r.i] = true
+				n++
+			case <-tick.C:
+				next = true
+			}
+		}
 	}
-	if errors.Is(first.err, ErrReplaced) {
-		return first.i, first.err
-	}
-	return -1, first.err
+	return first.err
 }

@@ -47,7 +47,7 @@ func TestNoLostWakes(t *testing.T) {
 			return nil
 		})
 	})
-	t.Run("WaitAny", func(t *testing.T) {
+	anyOf := func(t *testing.T) {
 		testLockstep(t, func(ctx context.Context, answers []*shm.Consumer[uint64], number uint64) error {
 			waiting := make([]shm.Waitable, len(answers))
 			for i, c := range answers {
@@ -65,7 +65,9 @@ func TestNoLostWakes(t *testing.T) {
 			}
 			return nil
 		})
-	})
+	}
+	t.Run("WaitAny", anyOf)
+	t.Run("WaitAny/each", func(t *testing.T) { shm.WithoutWaitv(t); anyOf(t) })
 }
 
 func testLockstep(t *testing.T, await func(context.Context, []*shm.Consumer[uint64], uint64) error) {

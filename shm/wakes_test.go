@@ -4,6 +4,7 @@ package shm
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -54,6 +55,11 @@ func TestWakes(t *testing.T) {
 		"publication": func(t *testing.T) (func() error, func(), error) {
 			p, c, _ := topic(t)
 			return next(c), func() { must(t, p.Write(2)) }, nil
+		},
+		"publication on one of several topics": oneOfSeveral,
+		"publication on one of several topics, without futex_waitv": func(t *testing.T) (func() error, func(), error) {
+			WithoutWaitv(t)
+			return oneOfSeveral(t)
 		},
 		"close": func(t *testing.T) (func() error, func(), error) {
 			p, c, _ := topic(t)
@@ -116,6 +122,20 @@ func TestWakes(t *testing.T) {
 			wantErr(t, "the wait", <-result, want)
 		})
 	}
+}
+
+// oneOfSeveral waits on topics of which all but the second stay silent.
+func oneOfSeveral(t *testing.T) (func() error, func(), error) {
+	_, a, _ := topic(t)
+	p, b, _ := topic(t)
+	_, c, _ := topic(t)
+	return func() error {
+		i, err := WaitAny(t.Context(), a, b, c)
+		if err == nil && i != 1 {
+			return fmt.Errorf("news of topic %d, want 1", i)
+		}
+		return err
+	}, func() { must(t, p.Write(2)) }, nil
 }
 
 func heir(t *testing.T, in Option) {

@@ -245,7 +245,7 @@ func sleepsInFutex(pid int) bool {
 func futexWaitv(t *suite.T) {
 	_, _, errno := unix.Syscall6(unix.SYS_FUTEX_WAITV, 0, 0, 0, 0, 0, 0)
 	if errno == unix.ENOSYS {
-		t.Notef("this kernel has no futex_waitv (Linux 5.16): WaitAny takes a goroutine per topic")
+		t.Notef("this kernel has no futex_waitv (Linux 5.16): WaitAny sleeps with a goroutine on each topic")
 	}
 	const n = 3
 	dir := shm.InDir(t.TempDir())
