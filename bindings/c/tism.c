@@ -498,10 +498,13 @@ static void futex_wake(const word *w)
 
 /*
  * A sleeper looks again after a slice, since a peer can die between its store and its wake.
- * Slices grow, so that an idle waiter costs six wake-ups a second.
+ * Slices grow, so that an idle waiter costs six wake-ups a second. tests/wakes.c makes them an
+ * hour, so that a lost wake hangs.
  */
+#ifndef FIRST_SLICE
 #define FIRST_SLICE (10 * NS_PER_MS)
 #define LAST_SLICE (160 * NS_PER_MS)
+#endif
 
 struct patience {
 	int64_t deadline, slice, longest;
@@ -1234,11 +1237,27 @@ static void get_process(const word *pid, const word command[4], tism_process_t *
 	}
 }
 
-static void clear_slot(struct slot *s)
+static void signal_freed(struct tism_handle *h)
+{
+	(void)atomic_fetch_add(&h->ctl->freed, 1);
+	futex_wake(&h->ctl->freed);
+}
+
+/* Empties a slot, of this consumer or of a dead one before it, and wakes a publisher that waits
+   for whoever had it. */
+static void clear_slot(struct tism_handle *h, struct slot *s)
 {
 	word *words = &s->lock;
+	bool locked = load(&s->lock) != 0, pinned = load(&s->pins) != 0;
 	for (size_t i = 0; i < sizeof *s / sizeof *words; i++) {
 		store_release(&words[i], 0);
+	}
+	atomic_thread_fence(memory_order_seq_cst);
+	if (locked) {
+		futex_wake(&s->lock);
+	}
+	if (pinned) {
+		signal_freed(h);
 	}
 }
 
@@ -1260,7 +1279,7 @@ static tism_result_t attach(struct tism_handle *h)
 			return r;
 		}
 		h->slot = &h->ctl->slots[i];
-		clear_slot(h->slot);
+		clear_slot(h, h->slot);
 		store_release(&h->slot->pid, (uint32_t)getpid());
 		put_command(h->slot->command);
 		/* Before the slot's first use; pairs with used_slots. */
@@ -1272,19 +1291,7 @@ static tism_result_t attach(struct tism_handle *h)
 	return TISM_NO_SLOTS;
 }
 
-static void signal_freed(struct tism_handle *h)
-{
-	(void)atomic_fetch_add(&h->ctl->freed, 1);
-	futex_wake(&h->ctl->freed);
-}
-
-static void detach(struct tism_handle *h)
-{
-	clear_slot(h->slot);
-	atomic_thread_fence(memory_order_seq_cst);
-	futex_wake(&h->slot->lock);
-	signal_freed(h);
-}
+static void detach(struct tism_handle *h) { clear_slot(h, h->slot); }
 
 /* Clears what a dead consumer left; false if it lives. */
 static bool reap(struct tism_handle *h, uint32_t i)
@@ -1292,7 +1299,7 @@ static bool reap(struct tism_handle *h, uint32_t i)
 	if (take_byte(h->fd, SLOT_BYTE(i)) != TISM_OK) {
 		return false;
 	}
-	clear_slot(&h->ctl->slots[i]);
+	clear_slot(h, &h->ctl->slots[i]);
 	release_byte(h->fd, SLOT_BYTE(i));
 	return true;
 }
