@@ -235,7 +235,7 @@ struct tism_handle {
 	uint32_t rings;
 	uint32_t phase;   /* of W */
 	bool torn;        /* W says writing, by a predecessor */
-	bool gave_up;     /* the last lock did */
+	int64_t gave_up;  /* when the last lock did; 0: it did not */
 	bool timestamps;
 	uint32_t blocker; /* slot that the last timeout was due to, plus one */
 
@@ -1268,7 +1268,7 @@ static inline uint32_t used_slots(const struct tism_handle *h)
 	return hi < h->slots ? hi : h->slots;
 }
 
-static tism_result_t attach(struct tism_handle *h)
+static tism_result_t try_attach(struct tism_handle *h)
 {
 	for (uint32_t i = 0; i < h->slots; i++) {
 		tism_result_t r = take_byte(h->fd, SLOT_BYTE(i));
@@ -1289,6 +1289,18 @@ static tism_result_t attach(struct tism_handle *h)
 		return TISM_OK;
 	}
 	return TISM_NO_SLOTS;
+}
+
+/* Tries again where all slots seem taken: whoever reaps a dead consumer's slot has its byte for
+   some microseconds. */
+static tism_result_t attach(struct tism_handle *h)
+{
+	tism_result_t r = try_attach(h);
+	for (int i = 0; i < 4 && r == TISM_NO_SLOTS; i++) {
+		nap(NS_PER_MS);
+		r = try_attach(h);
+	}
+	return r;
 }
 
 static void detach(struct tism_handle *h) { clear_slot(h, h->slot); }
@@ -1421,16 +1433,24 @@ static void open_lock(struct tism_handle *h)
 	futex_wake(&h->pub->lock);
 }
 
-/* After a lock that gave up: those that wait on its phase come first, for a slice. */
-static void let_readers_in(struct tism_handle *h, int64_t deadline)
+/* After a lock that gave up: those that wait on its phase come first, for a slice since then. It
+   gives up again where there is less time than that: a writer that retries must not starve them. */
+static tism_result_t let_readers_in(struct tism_handle *h, int64_t deadline)
 {
-	int64_t slice = deadline_in(FIRST_SLICE);
+	int64_t slice = h->gave_up + FIRST_SLICE;
 	struct patience p = patience_until(slice < deadline ? slice : deadline);
 	for (int i; (i = waiting_reader(h)) >= 0;) {
-		if (sleep_through(&p, &h->ctl->slots[i].lock, waits_on(h->phase)) != TISM_OK) {
-			return;
+		tism_result_t r = sleep_through(&p, &h->ctl->slots[i].lock, waits_on(h->phase));
+		if (r != TISM_OK && deadline < slice) {
+			h->blocker = (uint32_t)i + 1;
+			return r;
+		}
+		if (r != TISM_OK) {
+			break;
 		}
 	}
+	h->gave_up = 0;
+	return TISM_OK;
 }
 
 /* Waits until a reader has left, or died. */
@@ -1456,15 +1476,14 @@ static tism_result_t write_lock(struct tism_handle *h)
 	}
 	struct patience p = patience_until(deadline_in(h->timeout));
 	if (h->gave_up) {
-		let_readers_in(h, p.deadline);
+		TISM_MBIND(let_readers_in(h, p.deadline));
 	}
-	h->gave_up = false;
 	store(&h->pub->lock, h->phase << 2 | W_CLOSED); /* pairs with a reader's load of W */
 	uint32_t n = used_slots(h);
 	for (uint32_t i = 0; i < n; i++) {
 		tism_result_t r = await_reader(h, i, &p);
 		if (r != TISM_OK) {
-			h->gave_up = true;
+			h->gave_up = tism_now();
 			open_lock(h);
 			return r;
 		}

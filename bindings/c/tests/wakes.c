@@ -1,15 +1,31 @@
 /*
  * Whoever sleeps is woken by whoever ends that. Elsewhere a sleeper looks again after a slice,
  * which hides a lost wake; here slices are an hour long, and a lost wake is a test that hangs
- * until its alarm. Topics live in $TISM_DIR.
+ * until its alarm. And other things that take an unlucky moment. Topics live in $TISM_DIR.
  */
+
+#define _GNU_SOURCE 1
+#define _FILE_OFFSET_BITS 64
+
+#include <signal.h>
+#include <time.h>
 
 #define FIRST_SLICE (3600LL * 1000 * 1000 * 1000)
 #define LAST_SLICE FIRST_SLICE
 
-#include "../tism.c"
+/* What happens while tism.c takes a nap. */
+static void (*meanwhile)(void);
 
-#include <signal.h>
+static int short_sleep(const struct timespec *t, struct timespec *left)
+{
+	if (meanwhile) {
+		meanwhile();
+	}
+	return nanosleep(t, left);
+}
+#define nanosleep short_sleep
+#include "../tism.c"
+#undef nanosleep
 
 #define WATCHDOG 60 /* seconds */
 #define PATIENCE (2LL * WATCHDOG * NS_PER_S)
@@ -131,7 +147,7 @@ static void meet_writer(struct ends *e) { OK(read_value_under_lock(e)); }
 static void wait_on_aborted(struct ends *e)
 {
 	store(&e->sub.handle->slot->lock, waits_on(e->pub.handle->phase));
-	e->pub.handle->gave_up = true;
+	e->pub.handle->gave_up = tism_now();
 }
 
 /* What it does next: it finds the lock open, comes in, and leaves. */
@@ -160,6 +176,62 @@ static const struct step steps[] = {
 	{"reader that meets a writer", 1, show_held, write_one, meet_writer, TISM_OK},
 	{"reader let in after a lock that gave up", 1, wait_on_aborted, write_one, come_and_go, TISM_OK},
 };
+
+static void must(bool is, const char *what)
+{
+	if (!is) {
+		(void)fprintf(stderr, "%s\n", what);
+		failures++;
+	}
+}
+
+/* A writer that has less time than a slice does not close the lock again in the face of a reader
+   that waits since it gave up; and one that has had its slice is not waited for. */
+static void keep_out_of_the_way(void)
+{
+	struct ends e = {{NULL}, {NULL}, {NULL}, {NULL}};
+	int v = 1;
+	OK(tism_create_with(&e.pub, "t", &v, sizeof v, &(tism_options_t){.buffers = 1}));
+	OK(tism_open(&e.sub, "t"));
+	wait_on_aborted(&e);
+	struct tism_handle *h = e.pub.handle;
+	OK(tism_set_timeout(&e.pub, 20 * NS_PER_MS));
+	IS(TISM_TIMED_OUT, write_one(&e));
+	must((load(&h->pub->lock) & W_FLAGS) == W_OPEN, "the lock is closed");
+	tism_process_t who;
+	OK(tism_holder(&e.pub, &who));
+	must(who.pid == getpid(), "the reader that waits is not named");
+	h->gave_up -= 2 * FIRST_SLICE;
+	OK(write_one(&e));
+	OK(tism_borrowed_close(&e.sub));
+	OK(tism_owned_remove(&e.pub));
+}
+
+static int reaper, naps;
+
+static void count(void) { naps++; }
+static void end_reaping(void) { release_byte(reaper, SLOT_BYTE(0)); }
+
+/* Whoever reaps a dead consumer's slot has its byte for a moment, which does not mean that the
+   slot is taken. */
+static void attach_while_reaped(void)
+{
+	tism_owned_shared_memory_t pub = {NULL};
+	tism_borrowed_shared_memory_t sub = {NULL};
+	int v = 1;
+	OK(tism_create_with(&pub, "t", &v, sizeof v, &(tism_options_t){.slots = 1}));
+	reaper = open(pub.handle->path, O_RDWR | O_CLOEXEC);
+	OK(take_byte(reaper, SLOT_BYTE(0)));
+	meanwhile = count;
+	IS(TISM_NO_SLOTS, tism_open(&sub, "t"));
+	must(naps > 0 && naps < 100, "it does not try again, or for long");
+	meanwhile = end_reaping;
+	OK(tism_open(&sub, "t"));
+	meanwhile = NULL;
+	(void)close(reaper);
+	OK(tism_borrowed_close(&sub));
+	OK(tism_owned_remove(&pub));
+}
 
 struct waiter {
 	const struct step *step;
@@ -222,5 +294,7 @@ int main(void)
 		(void)printf("%s %s\n", failures > before ? "FAIL" : "ok", current);
 		(void)fflush(stdout);
 	}
+	keep_out_of_the_way();
+	attach_while_reaped();
 	return failures ? 1 : 0;
 }
