@@ -2405,25 +2405,63 @@ static tism_result_t try_open(const char *name, const tism_options_t *o, const c
 	return r;
 }
 
+#define DIRECTORY_GONE (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)
+
+/* Watches what has the directory's name; watch is -1 where that cannot be. Without it whoever
+   waits looks again and again. */
+static tism_result_t watch_directory(const tism_options_t *o, int *watch)
+{
+	*watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (*watch < 0 ||
+	    inotify_add_watch(*watch, o->dir, IN_CREATE | IN_MOVED_TO | IN_ATTRIB | DIRECTORY_GONE) >= 0) {
+		return TISM_OK;
+	}
+	int e = errno;
+	(void)close(*watch);
+	*watch = -1;
+	if (e == ENOENT || e == ENOTDIR) {
+		explain(o, "directory %s: %s", o->dir, strerror(e));
+		return from_errno(e);
+	}
+	return TISM_OK;
+}
+
+/* Takes what inotify has to say; whether the directory went away, or is another one now. */
+static bool directory_gone(int watch)
+{
+	_Alignas(struct inotify_event) char buffer[4096];
+	ssize_t n;
+	bool gone = false;
+	while ((n = read(watch, buffer, sizeof buffer)) > 0) {
+		for (size_t at = 0; at + sizeof(struct inotify_event) <= (size_t)n;) {
+			struct inotify_event event;
+			memcpy(&event, buffer + at, sizeof event);
+			gone |= (event.mask & DIRECTORY_GONE) != 0;
+			at += sizeof event + event.len;
+		}
+	}
+	return gone;
+}
+
 /* Sleeps until something happens in a watched directory, for a while. */
-static tism_result_t await_event(int watch, struct patience *p)
+static tism_result_t await_event(const tism_options_t *o, int *watch, struct patience *p)
 {
 	int64_t left = p->deadline == FOREVER ? FOREVER : p->deadline - tism_now();
 	if (left <= 0) {
 		return TISM_TIMED_OUT;
 	}
-	/* Without a watch it looks again and again. */
-	int64_t most = watch < 0 ? p->slice : (int64_t)60 * NS_PER_S;
+	int64_t most = *watch < 0 ? p->slice : (int64_t)60 * NS_PER_S;
 	int64_t ms = ((left < most ? left : most) + NS_PER_MS - 1) / NS_PER_MS;
-	struct pollfd events = {.fd = watch, .events = POLLIN};
-	if (poll(&events, watch >= 0, (int)ms) < 0 && errno == EINTR) {
+	struct pollfd events = {.fd = *watch, .events = POLLIN};
+	if (poll(&events, *watch >= 0, (int)ms) < 0 && errno == EINTR) {
 		return TISM_INTERUPTED;
 	}
-	char buffer[4096];
-	while (watch >= 0 && read(watch, buffer, sizeof buffer) > 0) {
-	}
 	p->slice = 2 * p->slice < p->longest ? 2 * p->slice : p->longest;
-	return TISM_OK;
+	if (*watch < 0 || !directory_gone(*watch)) {
+		return TISM_OK;
+	}
+	(void)close(*watch);
+	return watch_directory(o, watch);
 }
 
 static tism_result_t wait_open(const char *name, const tism_options_t *o, const char *want,
@@ -2433,21 +2471,13 @@ static tism_result_t wait_open(const char *name, const tism_options_t *o, const 
 	if (r != TISM_DOES_NOT_EXIST && r != TISM_IS_ZOMBIE) {
 		return r;
 	}
-	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (watch >= 0 && inotify_add_watch(watch, o->dir, IN_CREATE | IN_MOVED_TO | IN_ATTRIB) < 0) {
-		int e = errno;
-		(void)close(watch);
-		if (e == ENOENT || e == ENOTDIR) {
-			explain(o, "directory %s: %s", o->dir, strerror(e));
-			return from_errno(e);
-		}
-		watch = -1;
-	}
+	int watch;
+	TISM_MBIND(watch_directory(o, &watch));
 	struct patience p = patience_until(deadline);
 	do { /* again after the watch is set */
 		r = try_open(name, o, want, made);
 		if (r == TISM_DOES_NOT_EXIST || r == TISM_IS_ZOMBIE) {
-			r = await_event(watch, &p);
+			r = await_event(o, &watch, &p);
 			r = r == TISM_OK ? TISM_AGAIN : r;
 		}
 	} while (r == TISM_AGAIN);
