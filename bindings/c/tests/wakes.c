@@ -154,7 +154,8 @@ static void wait_on_aborted(struct ends *e)
 static void come_and_go(struct ends *e)
 {
 	struct patience p = patience_until(FOREVER);
-	IS(TISM_AGAIN, await_grant(e->sub.handle, e->pub.handle->phase, &p));
+	uint32_t phase = load(&e->sub.handle->slot->lock) >> 2;
+	IS(TISM_AGAIN, await_grant(e->sub.handle, phase, &p));
 	OK(read_unlock(e->sub.handle));
 }
 
