@@ -38,6 +38,11 @@ func TestUnitC(t *testing.T) {
 	forBuilds(t, func(t *testing.T, tc toolchain) { run(t, t.TempDir(), tc.program(t, "unit.c")...) })
 }
 
+// Nobody who sleeps relies on looking again by himself.
+func TestWakesC(t *testing.T) {
+	forBuilds(t, func(t *testing.T, tc toolchain) { run(t, t.TempDir(), tc.program(t, "wakes.c")...) })
+}
+
 func TestUnitValgrind(t *testing.T) {
 	t.Parallel()
 	needs(t, "valgrind")

@@ -172,7 +172,7 @@ func (c *consumer) TotalWrites() (uint64, error) {
 // heldWrites is TotalWrites while the newest value is kept from changing, where looking
 // without that has failed.
 func (c *consumer) heldWrites() (uint64, error) {
-	if c.slot == nil || c.lease.held() {
+	if c.slot == nil {
 		return 0, c.unreadable()
 	}
 	b, l, err := c.acquire(context.Background(), c.timeout)

@@ -104,9 +104,6 @@ func updates[V any](ctx context.Context, next func(context.Context) (Update[V], 
 func (c *consumer) waitPublisher(ctx context.Context) error {
 	limit := futex.Within(ctx, -1)
 	defer limit.Stop()
-	if c.slot == nil {
-		limit.Cap(lookSlice)
-	}
 	for {
 		armed := c.arm()
 		if err := c.usable(); err != nil {
@@ -118,7 +115,7 @@ func (c *consumer) waitPublisher(ctx context.Context) error {
 		if c.deserted() {
 			return ErrReplaced
 		}
-		// A takeover rings after its store of state.
+		// A takeover rings after its store of state, and wakes those as well that could not ask.
 		if err := c.seg.ctl.notify.Sleep(&limit, armed); err != nil {
 			return err
 		}

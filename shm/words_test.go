@@ -284,3 +284,52 @@ func TestOpenFlags(t *testing.T) {
 	_, err = Open[uint64]("t-link", in)
 	wantErr(t, "Open of a symbolic link", err, ErrNotTopic)
 }
+
+// Nothing is made of figures that cannot be: no count below zero, no buffer of the length that the
+// shared memory says.
+func TestFiguresThatLie(t *testing.T) {
+	for _, n := range []int{1, 4} {
+		p, c, _ := topic(t, Buffers(n))
+		b := p.bufs[p.cur]
+		p.words.sign(p.number + 5)
+		writes, err := c.TotalWrites()
+		must(t, err)
+		check(t, "TotalWrites", writes, 0)
+		b.length = 1 << 30
+		check(t, "room for the newest value", c.newestLength(), 8)
+		b.length = 8
+
+		g, err := c.RLock()
+		must(t, err)
+		b.sequence.Store(b.sequence.Load() + 2)
+		_, err = c.Read()
+		wantErr(t, "Read under a guard", err, ErrCorrupt)
+		must(t, g.Unlock())
+		_, err = c.Read()
+		wantErr(t, "Read", err, ErrCorrupt)
+		_, err = c.RLock()
+		wantErr(t, "RLock", err, ErrCorrupt)
+		if n == 1 {
+			check(t, "slot after it", c.slot.Held(), false)
+		} else {
+			check(t, "pins after it", c.pins.Load(), 0)
+		}
+	}
+}
+
+// A handle without a slot is told why it gets no value: one that is being written, or one that
+// nobody will ever end.
+func TestReadOnlyOfTorn(t *testing.T) {
+	p, _, in := topic(t, Buffers(1))
+	c, err := Open[uint64]("t", in, ReadOnly())
+	must(t, err)
+	defer c.Close()
+	g, err := p.Lock()
+	must(t, err)
+	*g.Value() = 2
+	_, err = c.Read()
+	wantErr(t, "Read while it is written", err, ErrOverrun)
+	die(p.seg)
+	_, err = c.Read()
+	wantErr(t, "Read after the writer's death", err, ErrTorn)
+}

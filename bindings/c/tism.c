@@ -235,7 +235,7 @@ struct tism_handle {
 	uint32_t rings;
 	uint32_t phase;   /* of W */
 	bool torn;        /* W says writing, by a predecessor */
-	bool gave_up;     /* the last lock did */
+	int64_t gave_up;  /* when the last lock did; 0: it did not */
 	bool timestamps;
 	uint32_t blocker; /* slot that the last timeout was due to, plus one */
 
@@ -498,10 +498,13 @@ static void futex_wake(const word *w)
 
 /*
  * A sleeper looks again after a slice, since a peer can die between its store and its wake.
- * Slices grow, so that an idle waiter costs six wake-ups a second.
+ * Slices grow, so that an idle waiter costs six wake-ups a second. tests/wakes.c makes them an
+ * hour, so that a lost wake hangs.
  */
+#ifndef FIRST_SLICE
 #define FIRST_SLICE (10 * NS_PER_MS)
 #define LAST_SLICE (160 * NS_PER_MS)
+#endif
 
 struct patience {
 	int64_t deadline, slice, longest;
@@ -1234,11 +1237,27 @@ static void get_process(const word *pid, const word command[4], tism_process_t *
 	}
 }
 
-static void clear_slot(struct slot *s)
+static void signal_freed(struct tism_handle *h)
+{
+	(void)atomic_fetch_add(&h->ctl->freed, 1);
+	futex_wake(&h->ctl->freed);
+}
+
+/* Empties a slot, of this consumer or of a dead one before it, and wakes a publisher that waits
+   for whoever had it. */
+static void clear_slot(struct tism_handle *h, struct slot *s)
 {
 	word *words = &s->lock;
+	bool locked = load(&s->lock) != 0, pinned = load(&s->pins) != 0;
 	for (size_t i = 0; i < sizeof *s / sizeof *words; i++) {
 		store_release(&words[i], 0);
+	}
+	atomic_thread_fence(memory_order_seq_cst);
+	if (locked) {
+		futex_wake(&s->lock);
+	}
+	if (pinned) {
+		signal_freed(h);
 	}
 }
 
@@ -1249,7 +1268,7 @@ static inline uint32_t used_slots(const struct tism_handle *h)
 	return hi < h->slots ? hi : h->slots;
 }
 
-static tism_result_t attach(struct tism_handle *h)
+static tism_result_t try_attach(struct tism_handle *h)
 {
 	for (uint32_t i = 0; i < h->slots; i++) {
 		tism_result_t r = take_byte(h->fd, SLOT_BYTE(i));
@@ -1260,7 +1279,7 @@ static tism_result_t attach(struct tism_handle *h)
 			return r;
 		}
 		h->slot = &h->ctl->slots[i];
-		clear_slot(h->slot);
+		clear_slot(h, h->slot);
 		store_release(&h->slot->pid, (uint32_t)getpid());
 		put_command(h->slot->command);
 		/* Before the slot's first use; pairs with used_slots. */
@@ -1272,19 +1291,19 @@ static tism_result_t attach(struct tism_handle *h)
 	return TISM_NO_SLOTS;
 }
 
-static void signal_freed(struct tism_handle *h)
+/* Tries again where all slots seem taken: whoever reaps a dead consumer's slot has its byte for
+   some microseconds. */
+static tism_result_t attach(struct tism_handle *h)
 {
-	(void)atomic_fetch_add(&h->ctl->freed, 1);
-	futex_wake(&h->ctl->freed);
+	tism_result_t r = try_attach(h);
+	for (int i = 0; i < 4 && r == TISM_NO_SLOTS; i++) {
+		nap(NS_PER_MS);
+		r = try_attach(h);
+	}
+	return r;
 }
 
-static void detach(struct tism_handle *h)
-{
-	clear_slot(h->slot);
-	atomic_thread_fence(memory_order_seq_cst);
-	futex_wake(&h->slot->lock);
-	signal_freed(h);
-}
+static void detach(struct tism_handle *h) { clear_slot(h, h->slot); }
 
 /* Clears what a dead consumer left; false if it lives. */
 static bool reap(struct tism_handle *h, uint32_t i)
@@ -1292,7 +1311,7 @@ static bool reap(struct tism_handle *h, uint32_t i)
 	if (take_byte(h->fd, SLOT_BYTE(i)) != TISM_OK) {
 		return false;
 	}
-	clear_slot(&h->ctl->slots[i]);
+	clear_slot(h, &h->ctl->slots[i]);
 	release_byte(h->fd, SLOT_BYTE(i));
 	return true;
 }
@@ -1414,16 +1433,24 @@ static void open_lock(struct tism_handle *h)
 	futex_wake(&h->pub->lock);
 }
 
-/* After a lock that gave up: those that wait on its phase come first, for a slice. */
-static void let_readers_in(struct tism_handle *h, int64_t deadline)
+/* After a lock that gave up: those that wait on its phase come first, for a slice since then. It
+   gives up again where there is less time than that: a writer that retries must not starve them. */
+static tism_result_t let_readers_in(struct tism_handle *h, int64_t deadline)
 {
-	int64_t slice = deadline_in(FIRST_SLICE);
+	int64_t slice = h->gave_up + FIRST_SLICE;
 	struct patience p = patience_until(slice < deadline ? slice : deadline);
 	for (int i; (i = waiting_reader(h)) >= 0;) {
-		if (sleep_through(&p, &h->ctl->slots[i].lock, waits_on(h->phase)) != TISM_OK) {
-			return;
+		tism_result_t r = sleep_through(&p, &h->ctl->slots[i].lock, waits_on(h->phase));
+		if (r != TISM_OK && deadline < slice) {
+			h->blocker = (uint32_t)i + 1;
+			return r;
+		}
+		if (r != TISM_OK) {
+			break;
 		}
 	}
+	h->gave_up = 0;
+	return TISM_OK;
 }
 
 /* Waits until a reader has left, or died. */
@@ -1449,15 +1476,14 @@ static tism_result_t write_lock(struct tism_handle *h)
 	}
 	struct patience p = patience_until(deadline_in(h->timeout));
 	if (h->gave_up) {
-		let_readers_in(h, p.deadline);
+		TISM_MBIND(let_readers_in(h, p.deadline));
 	}
-	h->gave_up = false;
 	store(&h->pub->lock, h->phase << 2 | W_CLOSED); /* pairs with a reader's load of W */
 	uint32_t n = used_slots(h);
 	for (uint32_t i = 0; i < n; i++) {
 		tism_result_t r = await_reader(h, i, &p);
 		if (r != TISM_OK) {
-			h->gave_up = true;
+			h->gave_up = tism_now();
 			open_lock(h);
 			return r;
 		}
@@ -2379,25 +2405,63 @@ static tism_result_t try_open(const char *name, const tism_options_t *o, const c
 	return r;
 }
 
+#define DIRECTORY_GONE (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)
+
+/* Watches what has the directory's name; watch is -1 where that cannot be. Without it whoever
+   waits looks again and again. */
+static tism_result_t watch_directory(const tism_options_t *o, int *watch)
+{
+	*watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (*watch < 0 ||
+	    inotify_add_watch(*watch, o->dir, IN_CREATE | IN_MOVED_TO | IN_ATTRIB | DIRECTORY_GONE) >= 0) {
+		return TISM_OK;
+	}
+	int e = errno;
+	(void)close(*watch);
+	*watch = -1;
+	if (e == ENOENT || e == ENOTDIR) {
+		explain(o, "directory %s: %s", o->dir, strerror(e));
+		return from_errno(e);
+	}
+	return TISM_OK;
+}
+
+/* Takes what inotify has to say; whether the directory went away, or is another one now. */
+static bool directory_gone(int watch)
+{
+	_Alignas(struct inotify_event) char buffer[4096];
+	ssize_t n;
+	bool gone = false;
+	while ((n = read(watch, buffer, sizeof buffer)) > 0) {
+		for (size_t at = 0; at + sizeof(struct inotify_event) <= (size_t)n;) {
+			struct inotify_event event;
+			memcpy(&event, buffer + at, sizeof event);
+			gone |= (event.mask & DIRECTORY_GONE) != 0;
+			at += sizeof event + event.len;
+		}
+	}
+	return gone;
+}
+
 /* Sleeps until something happens in a watched directory, for a while. */
-static tism_result_t await_event(int watch, struct patience *p)
+static tism_result_t await_event(const tism_options_t *o, int *watch, struct patience *p)
 {
 	int64_t left = p->deadline == FOREVER ? FOREVER : p->deadline - tism_now();
 	if (left <= 0) {
 		return TISM_TIMED_OUT;
 	}
-	/* Without a watch it looks again and again. */
-	int64_t most = watch < 0 ? p->slice : (int64_t)60 * NS_PER_S;
+	int64_t most = *watch < 0 ? p->slice : (int64_t)60 * NS_PER_S;
 	int64_t ms = ((left < most ? left : most) + NS_PER_MS - 1) / NS_PER_MS;
-	struct pollfd events = {.fd = watch, .events = POLLIN};
-	if (poll(&events, watch >= 0, (int)ms) < 0 && errno == EINTR) {
+	struct pollfd events = {.fd = *watch, .events = POLLIN};
+	if (poll(&events, *watch >= 0, (int)ms) < 0 && errno == EINTR) {
 		return TISM_INTERUPTED;
 	}
-	char buffer[4096];
-	while (watch >= 0 && read(watch, buffer, sizeof buffer) > 0) {
-	}
 	p->slice = 2 * p->slice < p->longest ? 2 * p->slice : p->longest;
-	return TISM_OK;
+	if (*watch < 0 || !directory_gone(*watch)) {
+		return TISM_OK;
+	}
+	(void)close(*watch);
+	return watch_directory(o, watch);
 }
 
 static tism_result_t wait_open(const char *name, const tism_options_t *o, const char *want,
@@ -2407,21 +2471,13 @@ static tism_result_t wait_open(const char *name, const tism_options_t *o, const 
 	if (r != TISM_DOES_NOT_EXIST && r != TISM_IS_ZOMBIE) {
 		return r;
 	}
-	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (watch >= 0 && inotify_add_watch(watch, o->dir, IN_CREATE | IN_MOVED_TO | IN_ATTRIB) < 0) {
-		int e = errno;
-		(void)close(watch);
-		if (e == ENOENT || e == ENOTDIR) {
-			explain(o, "directory %s: %s", o->dir, strerror(e));
-			return from_errno(e);
-		}
-		watch = -1;
-	}
+	int watch;
+	TISM_MBIND(watch_directory(o, &watch));
 	struct patience p = patience_until(deadline);
 	do { /* again after the watch is set */
 		r = try_open(name, o, want, made);
 		if (r == TISM_DOES_NOT_EXIST || r == TISM_IS_ZOMBIE) {
-			r = await_event(watch, &p);
+			r = await_event(o, &watch, &p);
 			r = r == TISM_OK ? TISM_AGAIN : r;
 		}
 	} while (r == TISM_AGAIN);

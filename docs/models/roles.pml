@@ -1,7 +1,8 @@
 /*
- * roles.pml: who has a topic's name and its publisher byte (shm/create.go,
- * shm/segment.go unlinkNamed and retire, shm/publisher.go shut, shm/open.go;
- * DESIGN: "The segment" and "Life of a topic").
+ * roles.pml: who has a topic's name and its publisher byte, and whom an error
+ * names as its live publisher (shm/create.go, shm/segment.go unlinkNamed and
+ * retire, shm/publisher.go shut, shm/remove.go, shm/open.go; DESIGN: "The segment"
+ * and "Life of a topic").
  *
  * Two creators, a remover and a consumer that waits for the topic, on one name.
  * At the start there is no topic, or one whose publisher is gone: of the right
@@ -15,6 +16,7 @@
  *   KILL       one kill, of anybody between any two statements
  *   RM         somebody (rm, systemd at logout) unlinks the name without asking
  *   NO_REMOVER, NO_CONSUMER  smaller
+ *   ONE_TYPE   everybody wants the type that is there; smaller, too
  *
  * Nobody may start again for ever: whoever is the only one left that does
  * anything must get through in six rounds.
@@ -25,6 +27,8 @@
 #define FILES  3                        /* 0: found at the start; 1 + me: built by creator me */
 #define ABSENT 9
 #define NOBODY 9
+#define PREDECESSOR 8                   /* gone since before the start */
+#define NONE   7
 
 #define REMOVER  2                      /* creators are 0 and 1 */
 #define CONSUMER 3
@@ -35,9 +39,11 @@ byte name = ABSENT;                     /* the file that the name leads to */
 bit type[FILES];
 bit retired[FILES];
 bit is_open[FILES];                     /* state: open, not closed */
+byte signature[FILES] = PREDECESSOR;    /* pid and command */
 
 /* The kernel. */
 byte publisher_byte[FILES] = NOBODY;
+bit signed_byte[FILES];                 /* only the publisher takes it, and has signed then */
 byte name_byte[FILES] = NOBODY;
 bit watched, event;                     /* inotify of the consumer */
 byte victim = NOBODY;
@@ -62,7 +68,7 @@ inline start_again() {
 /* close(fd) of file f: its bytes are free. */
 inline close_file() {
     d_step {
-        if :: publisher_byte[f] == me -> publisher_byte[f] = NOBODY :: else fi;
+        if :: publisher_byte[f] == me -> publisher_byte[f] = NOBODY; signed_byte[f] = 0 :: else fi;
         if :: name_byte[f] == me -> name_byte[f] = NOBODY :: else fi
     }
 }
@@ -100,6 +106,18 @@ inline unlink_named() {
     fi
 }
 
+/* Whom ErrLive and ErrInUse name. Not signed: who has the role has it for a moment, or has
+   not yet said who it is. */
+#ifndef MUT_NO_SIGNED
+#define HAS_SIGNED signed_byte[f]
+#else
+#define HAS_SIGNED true
+#endif
+/* For the check, as that is asked: the signature, if it is not of whom has the role. Whom the
+   error names has the role then, or takes it later. */
+#define REMEMBER stale = (signature[f] == publisher_byte[f] -> NONE : signature[f])
+#define NAME_IT assert(signature[f] != stale)
+
 /* Tell the directory's watcher. */
 inline notify_watch() {
     if :: watched -> event = 1 :: else fi
@@ -108,7 +126,7 @@ inline notify_watch() {
 /* ------------------------------------------------------------------ creator */
 
 proctype Creator(byte me; bit want; bit force) {
-    byte f, rounds;
+    byte f, rounds, stale = NONE;
     bit got, done, was_lost;
     {
         skip;                                           /* (a block cannot begin with a label) */
@@ -139,34 +157,47 @@ again:  atomic {                                        /* tryCreate: open(name)
                 :: got && type[f] == want -> goto take_over
                 :: got && type[f] != want -> goto clear
                 :: !got && force          -> goto clear
-                :: !got && !force && !ALONE(me) -> goto drop    /* not signed: who has it may let go at once */
-                :: !got && !force -> goto refused       /* signed: "live publisher" */
+                :: !got && !force
                 fi
             fi
         };
-refused:
-        close_file();
-        goto out;
+        if                                              /* signed: ask for the SIGNED byte */
+        :: atomic { HAS_SIGNED -> REMEMBER }
+        :: !(HAS_SIGNED) -> goto drop
+        fi;
+        if                                              /* claim: load state */
+        :: is_open[f]
+        :: !is_open[f] -> goto drop
+        fi;
+        atomic { NAME_IT; close_file(); goto out };     /* claim: load the signature: "live publisher" */
 clear:  unlink_named();
-drop:   atomic { close_file(); got = 0; done = 0; was_lost = 0 };
+drop:   atomic { close_file(); got = 0; done = 0; was_lost = 0; stale = NONE };
         goto again;
 
-build:  atomic { f = 1 + me; type[f] = want; publisher_byte[f] = me };  /* build: unnamed file, its byte */
-        is_open[f] = 1;                                 /* takeOver: store state=OPEN */
+build:  atomic {                                        /* build, takeOver: nobody else sees the file */
+            f = 1 + me; type[f] = want; publisher_byte[f] = me;
+            signature[f] = me; signed_byte[f] = 1; is_open[f] = 1
+        };
         atomic {                                        /* build: link(name) */
             if
 #ifdef MUT_LINK_REPLACES
             :: true -> name = f; notify_watch()
 #else
             :: name == ABSENT -> name = f; notify_watch()
-            :: else -> publisher_byte[f] = NOBODY; is_open[f] = 0; goto again   /* EEXIST: start again */
+            :: else ->                                  /* EEXIST: start again */
+                close_file(); signature[f] = PREDECESSOR; is_open[f] = 0; goto again
 #endif
             fi
         };
         goto publish;
 
 take_over:
-        atomic { assert(!was_lost); is_open[f] = 1 };   /* takeOver: store state=OPEN */
+#ifdef MUT_SIGNED_FIRST
+        signed_byte[f] = 1;
+#endif
+        atomic { assert(!was_lost); signature[f] = me };        /* sign: store pid and command */
+        signed_byte[f] = 1;                             /* takeOver: take the SIGNED byte */
+        is_open[f] = 1;                                 /* takeOver: store state=OPEN */
 #ifndef MUT_NO_TOUCH
         notify_watch();                                 /* takeOver: futimens */
 #endif
@@ -193,14 +224,14 @@ closed: is_open[f] = 0;                                 /* Close: store state=CL
 end_live:
         false                                           /* lives on, idle */
     } DIES_IF(me);
-out: atomic { f = 0; rounds = 0; got = 0; done = 0; was_lost = 0; busy[me] = 0 }
+out: atomic { f = 0; rounds = 0; got = 0; done = 0; was_lost = 0; stale = NONE; busy[me] = 0 }
 }
 
 /* ------------------------------------------------------------------ remover */
 
 #ifndef NO_REMOVER
 proctype Remover(byte me; bit force) {
-    byte f, rounds;
+    byte f, rounds, stale = NONE;
     bit done;
     {
         skip;                                           /* (a block cannot begin with a label) */
@@ -208,24 +239,36 @@ again:  atomic {                                        /* Remove: open(name) */
             start_again(); f = name;
             if
             :: f == ABSENT -> goto out
-            :: f != ABSENT && force -> goto clear
             :: else
             fi
         };
         if                                              /* Remove: try the publisher byte */
-        :: atomic { publisher_byte[f] == NOBODY -> publisher_byte[f] = me }
-        :: publisher_byte[f] != NOBODY -> goto out      /* "live publisher" */
+        :: atomic { publisher_byte[f] == NOBODY -> publisher_byte[f] = me; goto clear }
+        :: publisher_byte[f] != NOBODY ->
+            if
+            :: force -> goto clear
+            :: !force
+            fi
         fi;
+        if                                              /* Remove: load retired */
+        :: retired[f] -> goto clear
+        :: !retired[f]
+        fi;
+        if                                              /* signed: ask for the SIGNED byte */
+        :: atomic { HAS_SIGNED -> REMEMBER }
+        :: !(HAS_SIGNED) -> goto drop
+        fi;
+        atomic { NAME_IT; goto out };                   /* Remove: load the signature: "in use" */
 clear:  unlink_named();
-        atomic {
-            close_file();
+drop:   atomic {
+            close_file(); stale = NONE;
             if
             :: done -> goto out
             :: else -> goto again
             fi
         }
     } DIES_IF(me);
-out: atomic { f = 0; rounds = 0; done = 0; busy[me] = 0 }
+out: atomic { f = 0; rounds = 0; done = 0; stale = NONE; busy[me] = 0 }
 }
 #endif
 
@@ -286,7 +329,7 @@ end_uses:
 #ifdef KILL
 /* SIGKILL: the victim does nothing more; the kernel frees its bytes. */
 inline free_bytes(f) {
-    if :: publisher_byte[f] == victim -> publisher_byte[f] = NOBODY :: else fi;
+    if :: publisher_byte[f] == victim -> publisher_byte[f] = NOBODY; signed_byte[f] = 0 :: else fi;
     if :: name_byte[f] == victim -> name_byte[f] = NOBODY :: else fi
 }
 
@@ -322,8 +365,10 @@ init {
         :: name = 0; retired[0] = 1                     /* a remover was killed */
         :: name = 0; is_open[0] = 1                     /* its publisher died */
         fi;
+#ifndef ONE_TYPE
         if :: type[0] = 0 :: type[0] = 1 fi;
         if :: want = 0 :: want = 1 fi;
+#endif
         if :: force0 = 0 :: force0 = 1 fi;
         if :: force1 = 0 :: force1 = 1 fi;
         busy[0] = 1; busy[1] = 1;

@@ -123,14 +123,15 @@ caught slots REAP_WITHOUT_BYTE -DONE_CONSUMER -DKILL=1
 caught slots NO_REAP -DONE_CONSUMER -DKILL=1
 
 # The name and the publisher's role.
-ok   roles -DNO_CONSUMER
+ok   roles -DNO_CONSUMER -DONE_TYPE
 ok   roles -DNO_REMOVER
 ok   roles -DNO_CONSUMER -DNO_REMOVER -DKILL
 ok   roles -DNO_CONSUMER -DNO_REMOVER -DRM
-full roles
-full roles -DNO_CONSUMER -DKILL
+full roles -DONE_TYPE
+full roles -DNO_CONSUMER
+full roles -DNO_CONSUMER -DKILL -DONE_TYPE
 full roles -DNO_REMOVER -DKILL
-full roles -DNO_CONSUMER -DRM
+full roles -DNO_CONSUMER -DRM -DONE_TYPE
 caught roles NO_NAME_BYTE -DNO_CONSUMER
 caught roles NO_STAT_IN_UNLINK -DNO_CONSUMER
 caught roles NO_STAT_RECHECK -DNO_CONSUMER -DNO_REMOVER -DRM
@@ -140,6 +141,8 @@ caught roles LINK_REPLACES -DNO_CONSUMER -DNO_REMOVER
 caught roles OPEN_IGNORES_RETIRED -DNO_REMOVER
 caught roles WATCH_AFTER_LOOK -DNO_REMOVER
 caught roles NO_TOUCH -DNO_REMOVER
+caught roles NO_SIGNED -DNO_CONSUMER -DNO_REMOVER -DONE_TYPE
+caught roles SIGNED_FIRST -DNO_CONSUMER -DNO_REMOVER -DONE_TYPE
 
 # The newest value in several buffers.
 ok   buffers

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -782,6 +783,51 @@ static void test_wait_and_open(void)
 	OK(tism_borrowed_close(&sub));
 }
 
+struct late {
+	consumer sub;
+	char dir[4096];
+	tism_result_t result;
+};
+
+static void *open_in(void *arg)
+{
+	struct late *l = arg;
+	l->result = tism_wait_and_open_with(&l->sub, "late", &(tism_options_t){.dir = l->dir}, PATIENCE);
+	return NULL;
+}
+
+/* A directory that goes away ends the wait, unless another one takes its place. */
+static void test_wait_in_directory(void)
+{
+	for (int replaced = 0; replaced < 2; replaced++) {
+		struct late l = {0};
+		char next[4096];
+		publisher pub;
+		int v = 5;
+		pthread_t t;
+		(void)snprintf(l.dir, sizeof l.dir, "%s", path_of("directory"));
+		(void)snprintf(next, sizeof next, "%s", path_of("directory-next"));
+		CHECK(mkdir(l.dir, 0700) == 0 && mkdir(next, 0700) == 0);
+		CHECK(pthread_create(&t, NULL, open_in, &l) == 0);
+		(void)usleep(20000); /* it waits by then, most likely */
+		if (replaced) {
+			CHECK(syscall(SYS_renameat2, AT_FDCWD, next, AT_FDCWD, l.dir, 2 /* exchange */) == 0);
+			(void)usleep(20000);
+			OK(tism_create_with(&pub, "late", &v, sizeof v, &(tism_options_t){.dir = l.dir}));
+		} else {
+			CHECK(rmdir(l.dir) == 0);
+		}
+		(void)pthread_join(t, NULL);
+		IS(replaced ? TISM_OK : TISM_DOES_NOT_EXIST, l.result);
+		if (replaced) {
+			OK(tism_borrowed_close(&l.sub));
+			OK(tism_owned_remove(&pub));
+		}
+		(void)rmdir(l.dir);
+		(void)rmdir(next);
+	}
+}
+
 static void on_signal(int number) { (void)number; }
 
 static void *keep_signalling(void *arg)
@@ -1266,6 +1312,7 @@ static const struct {
 	{"no_timestamps", test_no_timestamps},
 	{"next", test_next},
 	{"wait_and_open", test_wait_and_open},
+	{"wait_in_directory", test_wait_in_directory},
 	{"interrupted", test_interrupted},
 	{"interrupt", test_interrupt},
 	{"state", test_state},
