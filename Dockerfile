@@ -18,13 +18,15 @@ FROM ${BASE} AS modules
 ARG GOPROXY
 ARG GOSUMDB
 ARG GONOSUMDB
-ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
+ENV CGO_ENABLED=0
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 
+# Versions come from git. A worktree's .git points out of the context: then there is none.
 FROM modules AS source
 COPY . .
+RUN git rev-parse --quiet --verify HEAD >/dev/null || rm -rf .git
 
 # The tool alone.
 FROM source AS built
@@ -46,14 +48,15 @@ COPY hwtest/qemu hwtest/qemu
 ARG KERNELS
 RUN go run ./hwtest/qemu kernels --some $KERNELS
 
-# Lint and tests, then the matrix ready to run.
+# Lint and tests, then the matrix ready to run. The cache of what was built for tests stays out.
 FROM emulators AS matrix
-COPY . .
+COPY --from=source /src ./
 RUN out=$(gofmt -l .) && if [ -n "$out" ]; then echo "gofmt would change: $out"; exit 1; fi \
-    && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
-# codec's topics in memory: on fuse-overlayfs a deleted file that is open kept its link count.
-RUN go test -short $(go list ./... | grep -v '/codec$') && go test -short -exec 'env GOTMPDIR=/dev/shm' ./codec
-RUN go build -o /usr/local/bin/tism-qemu ./hwtest/qemu
+    && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... \
+    # codec's topics in memory: on fuse-overlayfs a deleted file that is open kept its link count.
+    && go test -short $(go list ./... | grep -v '/codec$') && go test -short -exec 'env GOTMPDIR=/dev/shm' ./codec \
+    && go build -o /usr/local/bin/tism-qemu ./hwtest/qemu \
+    && go clean -cache -testcache
 ENTRYPOINT ["tism-qemu", "--logs", "/tmp/logs"]
 
 # Every cross compiler.
@@ -66,12 +69,14 @@ RUN apt-get update -q && apt-get install -y -q --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 
 FROM compilers AS dev
-COPY . .
+COPY --from=source /src ./
 CMD ["bash"]
 
 FROM compilers AS dist-built
-COPY . .
-RUN go run ./cross build --all -o /dist
+COPY --from=source /src ./
+# --build-arg BOARDS="pi5 pi-zero" builds for these alone.
+ARG BOARDS=--all
+RUN go run ./cross build $BOARDS -o /dist
 
 FROM scratch AS dist
 COPY --from=dist-built /dist /
