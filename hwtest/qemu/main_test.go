@@ -148,6 +148,20 @@ FAILED: pi4/virt: hangs (a.log)
 	}
 }
 
+func TestSkipsOfAllMachinesAreToldOnce(t *testing.T) {
+	skip := func(names ...string) map[string]cell { return map[string]cell{"shm": {skips: names}} }
+	pi4, pi5 := rowsOf(mustFind("pi4"))[0], rowsOf(mustFind("pi5"))[0]
+	var out bytes.Buffer
+	printSkips(&out, []outcome{
+		{row: pi4, cells: skip("TestA: one CPU", "TestB: no kernel")},
+		{row: pi5, cells: skip("TestA: one CPU")},
+		{row: negatives()[0]},
+	})
+	if got, want := out.String(), "skipped: TestA: one CPU (everywhere)\nskipped: TestB: no kernel (pi4/user)\n"; got != want {
+		t.Errorf("skips:\n%swant:\n%s", got, want)
+	}
+}
+
 func TestWithoutATerminalEachEventIsALine(t *testing.T) {
 	var out bytes.Buffer
 	p := newProgress(&out, 2)

@@ -307,7 +307,8 @@ func (m *matrix) refused(ctx context.Context, r row, log io.Writer) (cell, error
 	m.show.job("must refuse")
 	var text bytes.Buffer
 	p := machine.Program{Name: "futex.test", Path: path, Dir: "futex", Args: []string{"-test.short"}, Timeout: m.timeout}
-	result, err := machine.User(ctx, *r.target.User, p, filepath.Join(m.builder.root, "futex"), 0, machine.Watch{Output: io.MultiWriter(log, &text)})
+	// In the builder's directory, since QEMU may leave a core file.
+	result, err := machine.User(ctx, *r.target.User, p, m.builder.dir, 0, machine.Watch{Output: io.MultiWriter(log, &text)})
 	if err != nil {
 		return cell{}, err
 	}

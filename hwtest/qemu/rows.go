@@ -63,11 +63,12 @@ func rowsOf(t boards.Target) (rows []row) {
 
 // negatives must not run, and must say why.
 func negatives() []row {
-	nano, pi5 := mustFind("jetson-nano"), mustFind("pi5")
+	nano, pi4, lse, v81 := mustFind("jetson-nano"), mustFind("pi4"), mustFind("arm64"), mustFind("arm64")
 	zero, v7 := mustFind("pi-zero"), mustFind("armv7")
-	pi5.GOARM64 = "v8.0,lse"
+	lse.GOARM64, v81.GOARM64 = "v8.0,lse", "v8.1"
 	return []row{
-		{target: nano, build: pi5, refuses: []string{"SIGILL", "illegal instruction", "LSE"}},
+		{target: nano, build: lse, refuses: []string{"SIGILL", "illegal instruction", "LSE"}},
+		{target: pi4, build: v81, refuses: []string{"SIGILL", "illegal instruction", "LSE"}},
 		{target: zero, build: v7, refuses: []string{"SIGILL", "illegal instruction", "GOARM"}},
 	}
 }

@@ -172,9 +172,16 @@ func printSkips(out io.Writer, all []outcome) {
 			}
 		}
 	}
+	ran := 0 // those that must refuse skip nothing
+	for _, o := range all {
+		if len(o.row.refuses) == 0 {
+			ran++
+		}
+	}
 	for _, r := range reasons {
-		machines := strings.Join(slices.Compact(where[r]), ", ")
-		if len(where[r]) == len(all) && len(all) > 1 {
+		names := slices.Compact(where[r])
+		machines := strings.Join(names, ", ")
+		if len(names) == ran && ran > 1 {
 			machines = "everywhere"
 		}
 		fmt.Fprintf(out, "skipped: %s (%s)\n", r, machines)
