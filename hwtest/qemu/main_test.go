@@ -129,22 +129,35 @@ func TestTable(t *testing.T) {
 	skip := cell{passed: 3, skipped: 1, skips: []string{"TestPtrace: qemu-user has no ptrace"}}
 	rows := rowsOf(mustFind("pi4"))
 	var out bytes.Buffer
-	failed := printTable(&out, []string{"futex", "shm"}, []outcome{
+	failed := printTable(&out, []string{"futex", "shm", "mixed"}, []outcome{
 		{row: rows[0], cells: map[string]cell{"futex": {passed: 15}, "shm": skip}, took: 61 * time.Second},
 		{row: rows[1], cells: map[string]cell{"futex": {failed: true, lost: 1, passed: 14, failures: []string{"TestWait"}}}, kernel: "6.1", err: errors.New("hangs"), again: true, log: "a.log"},
+		{row: negatives()[0], cells: map[string]cell{"futex": {passed: 1, why: "refused"}}},
 	})
 	want := `
 MACHINE   KERNEL    FUTEX         SHM           TIME
 pi4/user  (host's)  15 ok         3 ok, 1 skip  61 s
 pi4/virt  6.1       FAIL 1 of 15  not run       0 s
+jetson-nano/user refuses arm64-v8.0+lse: refused
 skipped: TestPtrace: qemu-user has no ptrace (pi4/user)
 pi4/virt: the emulator hung once and was started again
 FAILED: pi4/virt: futex: FAIL 1 of 15 TestWait (a.log)
 FAILED: pi4/virt: hangs (a.log)
-2 machines, 1 failed
+3 machines, 1 failed
 `
 	if out.String() != want || failed != 1 {
 		t.Errorf("%d failed:\n%s\nwant:\n%s", failed, out.String(), want)
+	}
+	out.Reset()
+	printTable(&out, []string{"futex", "shm", "mixed"}, []outcome{{row: rows[0], cells: map[string]cell{"futex": {passed: 15}, "shm": skip}}})
+	const narrow = `
+MACHINE   FUTEX  SHM           TIME
+pi4/user  15 ok  3 ok, 1 skip  0 s
+skipped: TestPtrace: qemu-user has no ptrace (pi4/user)
+1 machines, 0 failed
+`
+	if out.String() != narrow {
+		t.Errorf("without kernels:\n%s\nwant:\n%s", out.String(), narrow)
 	}
 }
 
@@ -155,7 +168,6 @@ func TestSkipsOfAllMachinesAreToldOnce(t *testing.T) {
 	printSkips(&out, []outcome{
 		{row: pi4, cells: skip("TestA: one CPU", "TestB: no kernel")},
 		{row: pi5, cells: skip("TestA: one CPU")},
-		{row: negatives()[0]},
 	})
 	if got, want := out.String(), "skipped: TestA: one CPU (everywhere)\nskipped: TestB: no kernel (pi4/user)\n"; got != want {
 		t.Errorf("skips:\n%swant:\n%s", got, want)
