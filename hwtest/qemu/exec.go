@@ -33,7 +33,12 @@ build the wrapper for the board.`,
   GOARCH=arm64 go test -exec '/tmp/qemu exec pi4 --' ./futex ./shm
   GOARCH=arm GOARM=6 go test -exec '/tmp/qemu exec pi-zero --' -run TestTakeover -v ./shm
   GOARCH=arm64 go test -exec '/tmp/qemu exec pi5/16k --' ./shm`,
-		Args: cobra.MinimumNArgs(2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usagef("exec: which board, and which program?")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			if args[1] == "--" { // pflag leaves it where an argument stands before it

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tism-go/tism/hwtest/qemu/internal/kernels"
 	"github.com/tism-go/tism/hwtest/qemu/internal/machine"
 )
 
@@ -27,10 +31,72 @@ func TestBadCommandLinesSayWhatToDo(t *testing.T) {
 		{"--nonsense", "--help"},
 		{"kernels nonsense", "cloud-arm64"},
 		{"exec pi4 -- /nowhere", "/nowhere"},
+		{"exec pi4", "which program"},
+		{"exec pi99 -- /nowhere", "did you mean"},
+		{"--logs /proc/none pi4/user", "--logs DIR"},
 	} {
 		var out, mistakes bytes.Buffer
 		if code := execute(context.Background(), strings.Fields(test.args), &out, &mistakes); code != 2 || !strings.Contains(mistakes.String(), test.want) {
 			t.Errorf("qemu %s: exit %d, %q, want 2 and %q", test.args, code, mistakes.String(), test.want)
+		}
+	}
+}
+
+// What is missing is said before anything is built, with what mends it, and is not a failed test.
+func TestMissing(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	run := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		return execute(context.Background(), append(args, "--logs", t.TempDir(), "--run", "futex"), &out, &out), out.String()
+	}
+	t.Run("kernel", func(t *testing.T) {
+		for _, tool := range []string{"qemu-system-aarch64", "apt-get"} {
+			if _, err := exec.LookPath(tool); err != nil {
+				t.Skip("needs " + tool)
+			}
+		}
+		for _, proxy := range []string{"http_proxy", "https_proxy"} {
+			t.Setenv(proxy, "http://127.0.0.1:9") // discard: nobody listens
+		}
+		code, out := run("--cache", t.TempDir(), "--mirror", "http://deb.debian.org/debian", "arm64/virt")
+		if code != 2 || !strings.Contains(out, "--mirror URL") || strings.Contains(out, "goroutine") {
+			t.Errorf("exit %d, want 2 and what to do:\n%s", code, out)
+		}
+	})
+	t.Run("emulator", func(t *testing.T) {
+		goTool, err := exec.LookPath("go")
+		if err != nil {
+			t.Skip("needs Go")
+		}
+		t.Setenv("PATH", filepath.Dir(goTool))
+		if _, err := exec.LookPath("qemu-aarch64-static"); err == nil {
+			t.Skip("needs Go in a directory of its own")
+		}
+		for machine, want := range map[string]string{"pi4/user": "apt-get install qemu-user-static", "arm64/virt": "apt-get install qemu-system-arm"} {
+			if code, out := run("--cache", t.TempDir(), machine); code != 2 || !strings.Contains(out, want) || strings.Count(out, "not run") != 1 {
+				t.Errorf("%s: exit %d, want 2 and %q:\n%s", machine, code, want, out)
+			}
+		}
+	})
+}
+
+func TestJudged(t *testing.T) {
+	failed, passed := map[string]cell{"shm": {failed: true}}, map[string]cell{"shm": {passed: 1}}
+	missing := fmt.Errorf("a kernel: %w", kernels.ErrMissing)
+	for _, test := range []struct {
+		o    outcome
+		want bool
+	}{
+		{outcome{cells: passed}, false},
+		{outcome{cells: failed}, true},
+		{outcome{err: missing}, false},
+		{outcome{cells: failed, err: missing}, true},
+		{outcome{cells: passed, err: machine.ErrHung}, true},
+	} {
+		if got := test.o.judged(); got != test.want {
+			t.Errorf("%v, %v: judged is %v", test.o.cells, test.o.err, got)
 		}
 	}
 }

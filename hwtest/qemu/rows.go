@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tism-go/tism/cross/boards"
+	"github.com/tism-go/tism/hwtest/qemu/internal/machine"
 )
 
 // A row is one machine of the matrix.
@@ -49,6 +50,16 @@ func (r row) title() string {
 		words = append(words, "-cpu", r.system.CPU)
 	}
 	return strings.Join(append(words, "kernel", r.system.Kernel.Name), " ")
+}
+
+// emulator says what to install if the machine's emulator is missing.
+func (r row) emulator() error {
+	program, pkg := r.target.User.Program, machine.UserPackage
+	if r.system != nil {
+		program, pkg = r.system.Program, r.system.Package
+	}
+	_, err := machine.Find(program, pkg)
+	return err
 }
 
 func rowsOf(t boards.Target) (rows []row) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
@@ -150,7 +151,8 @@ func printTable(out io.Writer, columns []string, all []outcome) (failed int) {
 			}
 		}
 		if o.err != nil {
-			fmt.Fprintf(out, "FAILED: %s: %v (%s)\n", o.row.name(), o.err, o.log)
+			first, _, _ := strings.Cut(o.err.Error(), "\n") // the rest was told when it happened
+			fmt.Fprintf(out, "FAILED: %s: %s (%s)\n", o.row.name(), first, o.log)
 		}
 	}
 	fmt.Fprintf(out, "%d machines, %d failed\n", len(all), failed)
@@ -180,7 +182,7 @@ func printCells(out io.Writer, columns []string, all []outcome) {
 	fmt.Fprintln(w, strings.ToUpper(strings.Join(append(heads, "time"), "\t")))
 	for _, o := range all {
 		fmt.Fprint(w, o.row.name())
-		if kernel := o.kernel; booted {
+		if kernel := cmp.Or(o.kernel, "-"); booted {
 			if o.row.system == nil {
 				kernel = "(host's)"
 			}
