@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,6 +82,23 @@ func TestMissing(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestFullLogIsNoFailedTest(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("needs /dev/full")
+	}
+	defer full.Close()
+	log := &logWriter{to: full}
+	for range 2 {
+		if n, err := log.Write([]byte("line\n")); n != 5 || err != nil {
+			t.Errorf("Write = %d, %v: the program that is logged would end", n, err)
+		}
+	}
+	if !errors.Is(log.err, syscall.ENOSPC) || !strings.Contains(log.err.Error(), "--logs DIR") {
+		t.Errorf("the log says %v, want ENOSPC and what to do", log.err)
+	}
 }
 
 func TestJudged(t *testing.T) {

@@ -151,12 +151,14 @@ func (m *matrix) try(ctx context.Context, r row, columns []string, suffix string
 	o = outcome{row: r, cells: map[string]cell{}}
 	defer func() { o.took = time.Since(start) }()
 	o.log = filepath.Join(m.logs, strings.NewReplacer("/", "-", " ", "-").Replace(r.name())+suffix+".log")
-	log, err := os.Create(o.log)
+	file, err := os.Create(o.log)
 	if err != nil {
 		o.err = err
 		return o
 	}
-	defer log.Close()
+	defer file.Close()
+	log := &logWriter{to: file}
+	defer func() { o.err = errors.Join(o.err, log.err) }()
 	if o.err = m.have(ctx, r); o.err != nil {
 		return o
 	}
@@ -175,6 +177,21 @@ func (m *matrix) try(ctx context.Context, r row, columns []string, suffix string
 	}
 	o.kernel, o.err = m.boot(ctx, r, list, log, o.cells)
 	return o
+}
+
+// A logWriter keeps its error to itself: a full disk must not end the program that is logged.
+type logWriter struct {
+	to  io.Writer
+	err error
+}
+
+func (l *logWriter) Write(b []byte) (int, error) {
+	if l.err == nil {
+		if _, err := l.to.Write(b); err != nil {
+			l.err = fmt.Errorf("writing the log: %w; make room, or pass --logs DIR on another disk", err)
+		}
+	}
+	return len(b), nil
 }
 
 // have says what is missing of a machine, before anything is built for it.
