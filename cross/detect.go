@@ -29,7 +29,7 @@ func newDetect() *cobra.Command {
 
 With programs named: whether these run here, by what the Go toolchain wrote into them. A Go program on a CPU
 that lacks what it was built for mostly dies of an illegal instruction without a word; this says what is wrong.
-Exit status 1 if one of them does not run here.`,
+So it does for C programs on 32-bit ARM. Exit status 1 if one of them does not run here.`,
 		Example: `  go run ./cross detect
   go run ./cross detect --json
   go run ./cross detect dist/pi5/tism
@@ -47,15 +47,19 @@ func (d detectFlags) run(w io.Writer, programs []string) error {
 	if err != nil {
 		return err
 	}
-	verdicts, misfits := check(r, programs)
+	verdicts, misfits, unknown := check(r, programs)
 	switch {
 	case d.asJSON:
 		err = printDetectedJSON(w, r, verdicts)
 	default:
 		err = printDetected(w, r, verdicts)
 	}
-	if err == nil && misfits > 0 {
+	switch {
+	case err != nil:
+	case misfits > 0:
 		err = fmt.Errorf("%d of %d programs do not run here", misfits, len(programs))
+	case unknown > 0:
+		err = fmt.Errorf("of %d of %d programs it cannot be told whether they run here", unknown, len(programs))
 	}
 	return err
 }
@@ -66,20 +70,19 @@ type verdict struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-func check(r detect.Result, programs []string) (verdicts []verdict, misfits int) {
+func check(r detect.Result, programs []string) (verdicts []verdict, misfits, unknown int) {
 	for _, path := range programs {
 		v := verdict{Path: path}
-		p, err := detect.ReadProgram(path)
-		if err == nil {
-			err = r.Check(p)
-		}
-		if err != nil {
+		if p, err := detect.ReadProgram(path); err != nil {
+			v.Problem = err.Error()
+			unknown++
+		} else if err := r.Check(p); err != nil {
 			v.Problem = err.Error()
 			misfits++
 		}
 		verdicts = append(verdicts, v)
 	}
-	return verdicts, misfits
+	return verdicts, misfits, unknown
 }
 
 func printDetectedJSON(w io.Writer, r detect.Result, verdicts []verdict) error {

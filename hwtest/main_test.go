@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +63,47 @@ func TestRun(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("the run left %v", left)
+	}
+}
+
+// What is measured adds up, and programs of the other word size are really tried.
+func TestFigures(t *testing.T) {
+	onLinux(t)
+	args := []string{"--quick", "--json", "-", "--run", "^(futex/waitv|latency/idle|cost|mixed)"}
+	mixed := runtime.GOARCH == "amd64"
+	if mixed {
+		narrow := filepath.Join(t.TempDir(), "hwtest-386")
+		build := exec.Command("go", "build", "-o", narrow, ".")
+		build.Env = append(os.Environ(), "GOARCH=386", "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("building the peer: %v\n%s", err, out)
+		}
+		mixed = exec.Command(narrow, "--list").Run() == nil // this kernel may lack 32-bit programs
+		args = append(args, "--peer", narrow)
+	}
+	t.Setenv("TISM_DIR", t.TempDir())
+	status, out, errs := command(t, args...)
+	var r report.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != 0 {
+		t.Fatalf("exit status %d: %v %s\n%s", status, err, errs, out)
+	}
+	idle, _ := r.Find("latency/idle")
+	figure := map[string]float64{}
+	for _, f := range idle.Figures {
+		figure[f.Name] = f.Value
+	}
+	bars := uint64(0)
+	for _, b := range idle.Bars {
+		bars += b.Count
+	}
+	if n := figure["wake-ups"]; n < 20 || n != float64(bars) {
+		t.Errorf("%v wake-ups, %d of them in the histogram", n, bars)
+	}
+	if p := []float64{0, figure["p50"], figure["p99"], figure["p99.9"], figure["max"]}; !slices.IsSorted(p) || figure["p50"] == 0 {
+		t.Errorf("quantiles %v", p[1:])
+	}
+	if m, _ := r.Find("mixed/word-sizes"); mixed && m.Outcome != report.Pass {
+		t.Errorf("mixed/word-sizes: %s %s", m.Outcome, m.Reason)
 	}
 }
 

@@ -2,6 +2,8 @@ package detect
 
 import (
 	"debug/buildinfo"
+	"debug/elf"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,19 +11,29 @@ import (
 	"github.com/tism-go/tism/cross/boards"
 )
 
-// A Program is what a Go executable was built for.
+// A Program is what an executable was built for.
 type Program struct {
 	Path     string            `json:"path"`
 	GOOS     string            `json:"goos"`
 	GOARCH   string            `json:"goarch"`
 	Settings map[string]string `json:"settings,omitempty"` // GOARM, GOARM64, GOAMD64, GO386, GORISCV64: the one it has
+	// ARM is what a program that is not of Go needs of a 32-bit ARM CPU, as GOARM says it; "" for a Go program.
+	ARM string `json:"arm,omitempty"`
 }
 
-// ReadProgram reads what the Go toolchain left in an executable. It does not run it.
+// ReadProgram reads what the Go toolchain left in an executable, or a C compiler in one for 32-bit ARM. It
+// does not run it.
 func ReadProgram(path string) (Program, error) {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
-		return Program{}, fmt.Errorf("reading what a program was built for: %w", err)
+		p, cErr := readC(path)
+		if format := (*elf.FormatError)(nil); errors.As(cErr, &format) {
+			cErr = err // neither
+		}
+		if cErr != nil {
+			return p, fmt.Errorf("reading what a program was built for: %w", cErr)
+		}
+		return p, nil
 	}
 	p := Program{Path: path, Settings: map[string]string{}}
 	for _, s := range info.Settings {
@@ -45,11 +57,18 @@ type MismatchError struct {
 }
 
 func (e *MismatchError) Error() string {
+	how := e.Best.Env()
+	if e.Program.ARM != "" {
+		how = append([]string{e.Best.C.Compiler()}, e.Best.C.Flags...)
+	}
 	return fmt.Sprintf("%s does not run here: it is built for %s and this machine has no %s: build it for %s (%s)",
-		e.Program.Path, e.Program.build(), e.Lacks, e.Best.Name, strings.Join(e.Best.Env(), " "))
+		e.Program.Path, e.Program.build(), e.Lacks, e.Best.Name, strings.Join(how, " "))
 }
 
 func (p Program) build() string {
+	if p.ARM != "" {
+		return fmt.Sprintf("ARMv%c, it or the C library in it,", p.ARM[0])
+	}
 	words := []string{p.GOOS + "/" + p.GOARCH}
 	for key, value := range p.Settings {
 		words = append(words, key+"="+value)
@@ -74,6 +93,9 @@ func (r Result) lacks(p Program) string {
 	}
 	if !runs(goArch(r.Machine.Kernel), p.GOARCH) {
 		return p.GOARCH + " kernel"
+	}
+	if p.ARM != "" {
+		return strings.Replace(r.lacksARM(p.ARM), "GOARM=", "ARMv", 1)
 	}
 	switch p.GOARCH {
 	case "arm":

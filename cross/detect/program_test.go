@@ -144,3 +144,52 @@ func TestWhatGoItselfSays(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatCDoes holds the table of boards to the truth: Debian's armhf C library is ARMv7, whatever a
+// program itself is compiled for, and detect tells that from outside.
+func TestWhatCDoes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs time: compiles and emulates")
+	}
+	zero, err := detect.In("testdata/pi-zero")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := filepath.Join(t.TempDir(), "main.c")
+	if err := os.WriteFile(source, []byte("int main(void) { return 0; }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		compiler string
+		flags    []string
+		runs     bool
+	}{
+		{"arm-linux-gnueabihf-gcc", nil, false},
+		{"arm-linux-gnueabihf-gcc", []string{"-march=armv6+fp", "-marm"}, false},
+		{"arm-linux-gnueabi-gcc", []string{"-march=armv6", "-marm"}, true},
+	} {
+		t.Run(test.compiler+strings.Join(test.flags, ""), func(t *testing.T) {
+			for _, tool := range []string{test.compiler, "qemu-arm-static"} {
+				if _, err := exec.LookPath(tool); err != nil {
+					t.Skipf("needs %s", tool)
+				}
+			}
+			program := filepath.Join(t.TempDir(), "program")
+			if out, err := exec.Command(test.compiler, append(test.flags, "-static", "-o", program, source)...).CombinedOutput(); err != nil {
+				t.Fatalf("compiling: %v\n%s", err, out)
+			}
+			run := exec.Command("qemu-arm-static", "-cpu", "arm1176", program)
+			run.Dir = t.TempDir() // a core file goes there
+			if err := run.Run(); (err == nil) != test.runs {
+				t.Errorf("on an ARM1176: %v, want it to run: %v", err, test.runs)
+			}
+			p, err := detect.ReadProgram(program)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := zero.Check(p); (err == nil) != test.runs || err != nil && !strings.Contains(err.Error(), "arm-linux-gnueabi-gcc") {
+				t.Errorf("detect says %v of %+v, want it to run: %v", err, p, test.runs)
+			}
+		})
+	}
+}

@@ -2,17 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tism-go/tism/cross/boards"
 )
 
 const buildTime = 15 * time.Minute
+
+// errBuild is wrapped by errors of building.
+var errBuild = errors.New("building")
 
 // A builder builds each program once for each set of Go settings.
 type builder struct {
@@ -54,8 +59,12 @@ func (b *builder) build(ctx context.Context, t boards.Target, name string, words
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.root
 	cmd.Env = append(os.Environ(), t.Env()...)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building %s for %s: %w\n%s", pkg, t.Build(), err, text)
+	text, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+		return out, nil
+	case strings.Contains(string(text), syscall.ENOSPC.Error()):
+		return "", fmt.Errorf("%w %s for %s: %w: make room, or set TMPDIR (and GOCACHE) to another disk\n%s", errBuild, pkg, t.Build(), syscall.ENOSPC, text)
 	}
-	return out, nil
+	return "", fmt.Errorf("%w %s for %s: %w\n%s", errBuild, pkg, t.Build(), err, text)
 }

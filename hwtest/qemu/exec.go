@@ -25,10 +25,20 @@ func newExec(cache *kernels.Cache) *cobra.Command {
 		Short: "Run one program on an emulated board, as 'go test -exec' wants it",
 		Long: `Runs a static program on an emulated board and ends with its exit status. A board alone
 means qemu-user. The program is started in this directory under qemu-user; on a booted
-kernel in one of its own, with a copy of this directory's testdata.`,
-		Example: `  GOARCH=arm64 go test -exec 'go run ./hwtest/qemu exec pi4 --' ./shm
-  go build -o tism-qemu ./hwtest/qemu && GOARCH=arm64 go test -exec "$PWD/tism-qemu exec pi5/16k --" ./...`,
-		Args: cobra.MinimumNArgs(2),
+kernel in one of its own, with a copy of this directory's testdata.
+
+For 'go test -exec' build it first: 'go run' there would start in each package's directory and
+build the wrapper for the board.`,
+		Example: `  go build -o /tmp/qemu ./hwtest/qemu
+  GOARCH=arm64 go test -exec '/tmp/qemu exec pi4 --' ./futex ./shm
+  GOARCH=arm GOARM=6 go test -exec '/tmp/qemu exec pi-zero --' -run TestTakeover -v ./shm
+  GOARCH=arm64 go test -exec '/tmp/qemu exec pi5/16k --' ./shm`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usagef("exec: which board, and which program?")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			if args[1] == "--" { // pflag leaves it where an argument stands before it

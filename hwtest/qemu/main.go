@@ -3,7 +3,8 @@
 //
 //	go run ./hwtest/qemu pi4 pi5
 //	go run ./hwtest/qemu --all
-//	go test -exec 'go run ./hwtest/qemu exec arm64/16k --' ./shm
+//	go build -o /tmp/qemu ./hwtest/qemu
+//	GOARCH=arm64 go test -exec '/tmp/qemu exec arm64/16k --' ./shm
 //
 // QEMU on an x86-64 host gives x86's strong memory order whatever it emulates. A green run
 // proves system calls, layout, alignment, page size and logic, never ordering on ARM.
@@ -37,7 +38,7 @@ const examples = `  go run ./hwtest/qemu                    one machine of each 
   go run ./hwtest/qemu pi5 jetson-nano    all that stands in for these boards
   go run ./hwtest/qemu arm64/16k          one machine
   go run ./hwtest/qemu --all --user       every board under qemu-user
-  go test -exec 'go run ./hwtest/qemu exec armv7/compat --' ./futex`
+  go run ./hwtest/qemu exec --help        one program, or the wrapper for go test -exec`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

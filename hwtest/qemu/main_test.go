@@ -4,12 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/tism-go/tism/hwtest/qemu/internal/kernels"
 	"github.com/tism-go/tism/hwtest/qemu/internal/machine"
 )
 
@@ -27,10 +33,89 @@ func TestBadCommandLinesSayWhatToDo(t *testing.T) {
 		{"--nonsense", "--help"},
 		{"kernels nonsense", "cloud-arm64"},
 		{"exec pi4 -- /nowhere", "/nowhere"},
+		{"exec pi4", "which program"},
+		{"exec pi99 -- /nowhere", "did you mean"},
+		{"--logs /proc/none pi4/user", "--logs DIR"},
 	} {
 		var out, mistakes bytes.Buffer
 		if code := execute(context.Background(), strings.Fields(test.args), &out, &mistakes); code != 2 || !strings.Contains(mistakes.String(), test.want) {
 			t.Errorf("qemu %s: exit %d, %q, want 2 and %q", test.args, code, mistakes.String(), test.want)
+		}
+	}
+}
+
+// What is missing is said before anything is built, with what mends it, and is not a failed test.
+func TestMissing(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	run := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		return execute(context.Background(), append(args, "--logs", t.TempDir(), "--run", "futex"), &out, &out), out.String()
+	}
+	t.Run("kernel", func(t *testing.T) {
+		for _, tool := range []string{"qemu-system-aarch64", "apt-get"} {
+			if _, err := exec.LookPath(tool); err != nil {
+				t.Skip("needs " + tool)
+			}
+		}
+		for _, proxy := range []string{"http_proxy", "https_proxy"} {
+			t.Setenv(proxy, "http://127.0.0.1:9") // discard: nobody listens
+		}
+		code, out := run("--cache", t.TempDir(), "--mirror", "http://deb.debian.org/debian", "arm64/virt")
+		if code != 2 || !strings.Contains(out, "--mirror URL") || strings.Contains(out, "goroutine") {
+			t.Errorf("exit %d, want 2 and what to do:\n%s", code, out)
+		}
+	})
+	t.Run("emulator", func(t *testing.T) {
+		goTool, err := exec.LookPath("go")
+		if err != nil {
+			t.Skip("needs Go")
+		}
+		t.Setenv("PATH", filepath.Dir(goTool))
+		if _, err := exec.LookPath("qemu-aarch64-static"); err == nil {
+			t.Skip("needs Go in a directory of its own")
+		}
+		for machine, want := range map[string]string{"pi4/user": "apt-get install qemu-user-static", "arm64/virt": "apt-get install qemu-system-arm"} {
+			if code, out := run("--cache", t.TempDir(), machine); code != 2 || !strings.Contains(out, want) || strings.Count(out, "not run") != 1 {
+				t.Errorf("%s: exit %d, want 2 and %q:\n%s", machine, code, want, out)
+			}
+		}
+	})
+}
+
+func TestFullLogIsNoFailedTest(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("needs /dev/full")
+	}
+	defer full.Close()
+	log := &logWriter{to: full}
+	for range 2 {
+		if n, err := log.Write([]byte("line\n")); n != 5 || err != nil {
+			t.Errorf("Write = %d, %v: the program that is logged would end", n, err)
+		}
+	}
+	if !errors.Is(log.err, syscall.ENOSPC) || !strings.Contains(log.err.Error(), "--logs DIR") {
+		t.Errorf("the log says %v, want ENOSPC and what to do", log.err)
+	}
+}
+
+func TestJudged(t *testing.T) {
+	failed, passed := map[string]cell{"shm": {failed: true}}, map[string]cell{"shm": {passed: 1}}
+	missing := fmt.Errorf("a kernel: %w", kernels.ErrMissing)
+	for _, test := range []struct {
+		o    outcome
+		want bool
+	}{
+		{outcome{cells: passed}, false},
+		{outcome{cells: failed}, true},
+		{outcome{err: missing}, false},
+		{outcome{cells: failed, err: missing}, true},
+		{outcome{cells: passed, err: machine.ErrHung}, true},
+	} {
+		if got := test.o.judged(); got != test.want {
+			t.Errorf("%v, %v: judged is %v", test.o.cells, test.o.err, got)
 		}
 	}
 }
@@ -129,22 +214,48 @@ func TestTable(t *testing.T) {
 	skip := cell{passed: 3, skipped: 1, skips: []string{"TestPtrace: qemu-user has no ptrace"}}
 	rows := rowsOf(mustFind("pi4"))
 	var out bytes.Buffer
-	failed := printTable(&out, []string{"futex", "shm"}, []outcome{
+	failed := printTable(&out, []string{"futex", "shm", "mixed"}, []outcome{
 		{row: rows[0], cells: map[string]cell{"futex": {passed: 15}, "shm": skip}, took: 61 * time.Second},
 		{row: rows[1], cells: map[string]cell{"futex": {failed: true, lost: 1, passed: 14, failures: []string{"TestWait"}}}, kernel: "6.1", err: errors.New("hangs"), again: true, log: "a.log"},
+		{row: negatives()[0], cells: map[string]cell{"futex": {passed: 1, why: "refused"}}},
 	})
 	want := `
 MACHINE   KERNEL    FUTEX         SHM           TIME
 pi4/user  (host's)  15 ok         3 ok, 1 skip  61 s
 pi4/virt  6.1       FAIL 1 of 15  not run       0 s
+jetson-nano/user refuses arm64-v8.0+lse: refused
 skipped: TestPtrace: qemu-user has no ptrace (pi4/user)
 pi4/virt: the emulator hung once and was started again
 FAILED: pi4/virt: futex: FAIL 1 of 15 TestWait (a.log)
 FAILED: pi4/virt: hangs (a.log)
-2 machines, 1 failed
+3 machines, 1 failed
 `
 	if out.String() != want || failed != 1 {
 		t.Errorf("%d failed:\n%s\nwant:\n%s", failed, out.String(), want)
+	}
+	out.Reset()
+	printTable(&out, []string{"futex", "shm", "mixed"}, []outcome{{row: rows[0], cells: map[string]cell{"futex": {passed: 15}, "shm": skip}}})
+	const narrow = `
+MACHINE   FUTEX  SHM           TIME
+pi4/user  15 ok  3 ok, 1 skip  0 s
+skipped: TestPtrace: qemu-user has no ptrace (pi4/user)
+1 machines, 0 failed
+`
+	if out.String() != narrow {
+		t.Errorf("without kernels:\n%s\nwant:\n%s", out.String(), narrow)
+	}
+}
+
+func TestSkipsOfAllMachinesAreToldOnce(t *testing.T) {
+	skip := func(names ...string) map[string]cell { return map[string]cell{"shm": {skips: names}} }
+	pi4, pi5 := rowsOf(mustFind("pi4"))[0], rowsOf(mustFind("pi5"))[0]
+	var out bytes.Buffer
+	printSkips(&out, []outcome{
+		{row: pi4, cells: skip("TestA: one CPU", "TestB: no kernel")},
+		{row: pi5, cells: skip("TestA: one CPU")},
+	})
+	if got, want := out.String(), "skipped: TestA: one CPU (everywhere)\nskipped: TestB: no kernel (pi4/user)\n"; got != want {
+		t.Errorf("skips:\n%swant:\n%s", got, want)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tism-go/tism/hwtest/qemu/internal/initramfs"
@@ -65,6 +66,8 @@ func (m *matrix) run(ctx context.Context, words []string) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
+	case failed > 0 && !slices.ContainsFunc(results, outcome.judged):
+		return exitError(2)
 	case failed > 0:
 		return exitError(1)
 	}
@@ -94,7 +97,7 @@ func (m *matrix) prepare() (err error) {
 		err = os.MkdirAll(m.logs, 0o755)
 	}
 	if err != nil {
-		return fmt.Errorf("making the directory for logs: %w; pass --logs DIR", err)
+		return fmt.Errorf("making the directory for logs: %w; pass a --logs DIR that you may write to", err)
 	}
 	m.builder, err = newBuilder()
 	m.cache.Log = func(format string, args ...any) { m.show.note(fmt.Sprintf(format, args...)) }
@@ -110,6 +113,17 @@ type outcome struct {
 	err    error // that has nothing to do with one program
 	again  bool  // hung once, and was tried a second time
 	log    string
+}
+
+// judged reports whether a test failed, or the machine did, rather than something being missing that a
+// message says how to get.
+func (o outcome) judged() bool {
+	for _, reason := range []error{machine.ErrNoEmulator, kernels.ErrMissing, syscall.ENOSPC, errBuild} {
+		if errors.Is(o.err, reason) {
+			o.err = nil
+		}
+	}
+	return o.failed()
 }
 
 func (o outcome) failed() bool {
@@ -137,12 +151,17 @@ func (m *matrix) try(ctx context.Context, r row, columns []string, suffix string
 	o = outcome{row: r, cells: map[string]cell{}}
 	defer func() { o.took = time.Since(start) }()
 	o.log = filepath.Join(m.logs, strings.NewReplacer("/", "-", " ", "-").Replace(r.name())+suffix+".log")
-	log, err := os.Create(o.log)
+	file, err := os.Create(o.log)
 	if err != nil {
 		o.err = err
 		return o
 	}
-	defer log.Close()
+	defer file.Close()
+	log := &logWriter{to: file}
+	defer func() { o.err = errors.Join(o.err, log.err) }()
+	if o.err = m.have(ctx, r); o.err != nil {
+		return o
+	}
 	if len(r.refuses) > 0 {
 		o.cells["futex"], o.err = m.refused(ctx, r, log)
 		return o
@@ -158,6 +177,31 @@ func (m *matrix) try(ctx context.Context, r row, columns []string, suffix string
 	}
 	o.kernel, o.err = m.boot(ctx, r, list, log, o.cells)
 	return o
+}
+
+// A logWriter keeps its error to itself: a full disk must not end the program that is logged.
+type logWriter struct {
+	to  io.Writer
+	err error
+}
+
+func (l *logWriter) Write(b []byte) (int, error) {
+	if l.err == nil {
+		if _, err := l.to.Write(b); err != nil {
+			l.err = fmt.Errorf("writing the log: %w; make room, or pass --logs DIR on another disk", err)
+		}
+	}
+	return len(b), nil
+}
+
+// have says what is missing of a machine, before anything is built for it.
+func (m *matrix) have(ctx context.Context, r row) error {
+	if err := r.emulator(); err != nil || r.system == nil {
+		return err
+	}
+	m.show.job("fetching the kernel")
+	_, err := m.cache.Get(ctx, r.system.Kernel)
+	return err
 }
 
 // programs builds what runs on a machine.
@@ -231,7 +275,6 @@ func (m *matrix) emulate(ctx context.Context, r row, list []machine.Program, log
 }
 
 func (m *matrix) boot(ctx context.Context, r row, list []machine.Program, log io.Writer, cells map[string]cell) (string, error) {
-	m.show.job("fetching the kernel")
 	image, err := m.cache.Get(ctx, r.system.Kernel)
 	if err != nil {
 		return "", err
@@ -300,6 +343,7 @@ func unique(files []initramfs.File) (kept []initramfs.File) {
 
 // refused runs a program that the machine's CPU can't: it must say so, or die of SIGILL.
 func (m *matrix) refused(ctx context.Context, r row, log io.Writer) (cell, error) {
+	m.show.job("building futex")
 	path, err := m.builder.test(ctx, r.build, "./futex")
 	if err != nil {
 		return cell{}, err
@@ -307,10 +351,13 @@ func (m *matrix) refused(ctx context.Context, r row, log io.Writer) (cell, error
 	m.show.job("must refuse")
 	var text bytes.Buffer
 	p := machine.Program{Name: "futex.test", Path: path, Dir: "futex", Args: []string{"-test.short"}, Timeout: m.timeout}
-	result, err := machine.User(ctx, *r.target.User, p, filepath.Join(m.builder.root, "futex"), 0, machine.Watch{Output: io.MultiWriter(log, &text)})
+	// In the builder's directory, since QEMU may leave a core file.
+	result, err := machine.User(ctx, *r.target.User, p, m.builder.dir, 0, machine.Watch{Output: io.MultiWriter(log, &text)})
 	if err != nil {
 		return cell{}, err
 	}
 	fmt.Fprintln(log, "=== exit code", result.Code)
-	return judgeRefusal(result, text.String(), r.refuses), nil
+	c := judgeRefusal(result, text.String(), r.refuses)
+	m.show.ended("futex", c)
+	return c, nil
 }

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"sync"
 	"time"
+
+	"github.com/tism-go/tism/internal/term"
 )
 
 // A progress shows where a run is: one line that changes on a terminal, a line for each
@@ -16,6 +18,8 @@ type progress struct {
 	out  io.Writer
 	live bool
 	rows int
+	cols func() int // of the terminal
+	stop chan struct{}
 
 	mu    sync.Mutex
 	index int
@@ -27,13 +31,29 @@ type progress struct {
 }
 
 func newProgress(out io.Writer, rows int) *progress {
-	f, ok := out.(*os.File)
-	live := false
-	if ok {
-		info, err := f.Stat()
-		live = err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+	p := &progress{out: out, rows: rows, stop: make(chan struct{})}
+	if f, ok := out.(*os.File); ok && term.Is(f) {
+		p.live = true
+		p.cols = func() int { cols, _, _ := term.Size(f); return cols }
+		go p.tick()
 	}
-	return &progress{out: out, live: live, rows: rows}
+	return p
+}
+
+// tick lets the seconds pass while nothing else happens: a build takes its time.
+func (p *progress) tick() {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-ticker.C:
+			p.mu.Lock()
+			p.draw()
+			p.mu.Unlock()
+		}
+	}
 }
 
 func (p *progress) row(i int, name string) {
@@ -66,8 +86,12 @@ func (p *progress) Write(b []byte) (int, error) {
 }
 
 func (p *progress) draw() {
-	if p.live {
-		fmt.Fprintf(p.out, "\r\x1b[K[%d/%d] %s  %s %s  %.0f s", p.index, p.rows, p.name, p.doing, p.test, time.Since(p.start).Seconds())
+	if p.live && p.index > 0 {
+		line := fmt.Sprintf("[%d/%d] %s %3.0f s  %s %s", p.index, p.rows, p.name, time.Since(p.start).Seconds(), p.doing, p.test)
+		if cols := p.cols(); cols > 1 { // what wraps cannot be taken back
+			line = term.Cut(line, cols-1)
+		}
+		fmt.Fprint(p.out, "\r\x1b[K"+line)
 		p.drawn = time.Now()
 	}
 }
@@ -90,10 +114,15 @@ func (p *progress) note(line string) {
 	p.draw()
 }
 
+// clear ends the display.
 func (p *progress) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.erase()
+	if p.live {
+		p.live = false
+		close(p.stop)
+	}
 }
 
 func (p *progress) erase() {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tism-go/tism/cross/boards"
+	"github.com/tism-go/tism/hwtest/qemu/internal/machine"
 )
 
 // A row is one machine of the matrix.
@@ -51,6 +52,16 @@ func (r row) title() string {
 	return strings.Join(append(words, "kernel", r.system.Kernel.Name), " ")
 }
 
+// emulator says what to install if the machine's emulator is missing.
+func (r row) emulator() error {
+	program, pkg := r.target.User.Program, machine.UserPackage
+	if r.system != nil {
+		program, pkg = r.system.Program, r.system.Package
+	}
+	_, err := machine.Find(program, pkg)
+	return err
+}
+
 func rowsOf(t boards.Target) (rows []row) {
 	if t.User != nil {
 		rows = append(rows, row{target: t, build: t})
@@ -63,11 +74,12 @@ func rowsOf(t boards.Target) (rows []row) {
 
 // negatives must not run, and must say why.
 func negatives() []row {
-	nano, pi5 := mustFind("jetson-nano"), mustFind("pi5")
+	nano, pi4, lse, v81 := mustFind("jetson-nano"), mustFind("pi4"), mustFind("arm64"), mustFind("arm64")
 	zero, v7 := mustFind("pi-zero"), mustFind("armv7")
-	pi5.GOARM64 = "v8.0,lse"
+	lse.GOARM64, v81.GOARM64 = "v8.0,lse", "v8.1"
 	return []row{
-		{target: nano, build: pi5, refuses: []string{"SIGILL", "illegal instruction", "LSE"}},
+		{target: nano, build: lse, refuses: []string{"SIGILL", "illegal instruction", "LSE"}},
+		{target: pi4, build: v81, refuses: []string{"SIGILL", "illegal instruction", "LSE"}},
 		{target: zero, build: v7, refuses: []string{"SIGILL", "illegal instruction", "GOARM"}},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
@@ -116,27 +117,26 @@ func judgeRefusal(r machine.Result, text string, signs []string) cell {
 
 // printTable prints the outcomes and tells how many failed.
 func printTable(out io.Writer, columns []string, all []outcome) (failed int) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nMACHINE\tKERNEL\t"+strings.ToUpper(strings.Join(columns, "\t"))+"\tTIME")
+	var ran, refusing []outcome
 	for _, o := range all {
-		kernel := o.kernel
-		if o.row.system == nil {
-			kernel = "(host's)"
+		if len(o.row.refuses) > 0 {
+			refusing = append(refusing, o)
+		} else {
+			ran = append(ran, o)
 		}
-		fmt.Fprintf(w, "%s\t%s", o.row.name(), kernel)
-		for _, c := range columns {
-			text := "-"
-			if cell, ok := o.cells[c]; ok {
-				text = cell.String()
-			} else if o.err != nil {
-				text = "not run"
-			}
-			fmt.Fprint(w, "\t", text)
-		}
-		fmt.Fprintf(w, "\t%.0f s\n", o.took.Seconds())
 	}
-	_ = w.Flush()
-	printSkips(out, all)
+	fmt.Fprintln(out)
+	if len(ran) > 0 {
+		printCells(out, filled(columns, ran), ran)
+	}
+	for _, o := range refusing { // a line each: their names would make the table too wide for a terminal
+		text := "not run"
+		if c, ok := o.cells["futex"]; ok {
+			text = c.String()
+		}
+		fmt.Fprintf(out, "%s: %s\n", o.row.name(), text)
+	}
+	printSkips(out, ran)
 	for _, o := range all {
 		if o.again {
 			fmt.Fprintf(out, "%s: the emulator hung once and was started again\n", o.row.name())
@@ -151,11 +151,55 @@ func printTable(out io.Writer, columns []string, all []outcome) (failed int) {
 			}
 		}
 		if o.err != nil {
-			fmt.Fprintf(out, "FAILED: %s: %v (%s)\n", o.row.name(), o.err, o.log)
+			first, _, _ := strings.Cut(o.err.Error(), "\n") // the rest was told when it happened
+			fmt.Fprintf(out, "FAILED: %s: %s (%s)\n", o.row.name(), first, o.log)
 		}
 	}
 	fmt.Fprintf(out, "%d machines, %d failed\n", len(all), failed)
 	return failed
+}
+
+// filled are the columns that hold anything; all of them if none does.
+func filled(columns []string, all []outcome) (kept []string) {
+	for _, c := range columns {
+		if slices.ContainsFunc(all, func(o outcome) bool { _, ok := o.cells[c]; return ok }) {
+			kept = append(kept, c)
+		}
+	}
+	if len(kept) == 0 {
+		return columns
+	}
+	return kept
+}
+
+func printCells(out io.Writer, columns []string, all []outcome) {
+	booted := slices.ContainsFunc(all, func(o outcome) bool { return o.row.system != nil })
+	heads := append([]string{"machine"}, columns...)
+	if booted {
+		heads = slices.Insert(heads, 1, "kernel")
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ToUpper(strings.Join(append(heads, "time"), "\t")))
+	for _, o := range all {
+		fmt.Fprint(w, o.row.name())
+		if kernel := cmp.Or(o.kernel, "-"); booted {
+			if o.row.system == nil {
+				kernel = "(host's)"
+			}
+			fmt.Fprint(w, "\t", kernel)
+		}
+		for _, c := range columns {
+			text := "-"
+			if cell, ok := o.cells[c]; ok {
+				text = cell.String()
+			} else if o.err != nil {
+				text = "not run"
+			}
+			fmt.Fprint(w, "\t", text)
+		}
+		fmt.Fprintf(w, "\t%.0f s\n", o.took.Seconds())
+	}
+	_ = w.Flush()
 }
 
 // printSkips tells each reason once, with the machines that gave it.
@@ -173,8 +217,9 @@ func printSkips(out io.Writer, all []outcome) {
 		}
 	}
 	for _, r := range reasons {
-		machines := strings.Join(slices.Compact(where[r]), ", ")
-		if len(where[r]) == len(all) && len(all) > 1 {
+		names := slices.Compact(where[r])
+		machines := strings.Join(names, ", ")
+		if len(names) == len(all) && len(all) > 1 {
 			machines = "everywhere"
 		}
 		fmt.Fprintf(out, "skipped: %s (%s)\n", r, machines)

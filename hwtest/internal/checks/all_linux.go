@@ -8,5 +8,5 @@ import (
 
 // All returns the tests in the order in which they run: what others rest on comes first.
 func All() []suite.Test {
-	return slices.Concat(futexTests, roleTests, kernelTests, litmusTests, stressTests, killTests, mixedTests, figureTests)
+	return slices.Concat(futexTests, roleTests, kernelTests, layoutTests, litmusTests, stressTests, killTests, mixedTests, figureTests)
 }

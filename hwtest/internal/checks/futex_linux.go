@@ -283,5 +283,26 @@ func futexWaitv(t *suite.T) {
 		_, err = reading[want].Read()
 		t.Must(err)
 	}
+	wakesArrive(t, "WaitAny", wakeWaitAny(ctx, publishers[n-1], consumers, reading[n-1]))
 	t.Count("futex_waitv", map[bool]int{true: 0, false: 1}[errno == unix.ENOSYS])
+}
+
+// wakeWaitAny returns a function that lets WaitAny fall asleep and wakes it by a write, for wakesArrive.
+func wakeWaitAny(ctx context.Context, p *shm.Publisher[[8]uint64], consumers []shm.Waitable, c *shm.Consumer[[8]uint64]) func() (time.Duration, error) {
+	return func() (time.Duration, error) {
+		var wrote time.Time
+		done := make(chan error)
+		go func() {
+			time.Sleep(deepSleep)
+			wrote = time.Now()
+			done <- writeNext(p)
+		}()
+		_, err := shm.WaitAny(ctx, consumers...)
+		woken := time.Now()
+		err = errors.Join(err, <-done)
+		if err == nil {
+			_, err = c.Read()
+		}
+		return woken.Sub(wrote), err
+	}
 }

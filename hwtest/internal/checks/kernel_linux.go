@@ -2,7 +2,6 @@ package checks
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -18,13 +17,11 @@ import (
 	"github.com/tism-go/tism/shm"
 )
 
-// Files without names, watches, layout, pages and limits.
+// Files without names, watches, pages and limits.
 
 var kernelTests = []suite.Test{
 	{Name: "memfd/seals", About: "a memfd's size can be sealed, and another process opens it anew", Run: memfdSeals},
 	{Name: "inotify/appear", About: "who waits for a topic wakes when it appears, and when a successor takes it over", Run: inotifyAppear},
-	{Name: "layout/bytes", About: "a topic's bytes are where docs/LAYOUT.md says, whatever the CPU and its pages", Run: layoutBytes},
-	{Name: "layout/portable", About: "implicit padding that differs between word sizes is found out", Run: layoutPortable},
 	{Name: "memory/pages", About: "areas map with this kernel's pages, a stray store to a value faults in the consumer alone", Run: memoryPages},
 	{Name: "memory/full", About: "a full file system is ENOSPC at create, and no fault later", Run: memoryFull},
 	{Name: "memory/lock", About: "locking more memory than allowed is an error that says what to raise", Run: memoryLock},
@@ -117,83 +114,6 @@ func inotifyAppear(t *suite.T) {
 	_, err = c.Finish()
 	t.Must(err)
 	t.Figure("slowest", float64(longest), "ns", report.Lower)
-}
-
-// A portable struct, with every kind of field.
-type everything struct {
-	U8   uint8
-	_    [7]byte
-	U64  uint64
-	F32  float32
-	I16  [2]int16
-	F64  [3]float64
-	Flag bool
-	_    [7]byte
-}
-
-// layoutBytes reads the file as any other language would, by the offsets of docs/LAYOUT.md.
-func layoutBytes(t *suite.T) {
-	dir := t.TempDir()
-	const buffers, slots = 3, 5
-	v := everything{U8: 0x11, U64: 0x2233445566778899, F32: 1.5, I16: [2]int16{-2, 3}, F64: [3]float64{4, 5, 6}, Flag: true}
-	p, err := shm.Create(topic, v, shm.InDir(dir), shm.Buffers(buffers), shm.Slots(slots))
-	t.Must(err)
-	defer p.Close()
-	c, err := shm.Open[everything](topic, shm.InDir(dir))
-	t.Must(err)
-	defer c.Close()
-	file, err := os.ReadFile(dir + "/" + topic)
-	t.Must(err)
-	le := binary.LittleEndian
-	const publisher, control, begin, stride = 65536, 131072, 196608, 64 + 64
-	descriptor := string(file[128 : 128+le.Uint32(file[20:])])
-	latest := le.Uint32(file[publisher+4:])
-	buffer := begin + int(latest&15)*stride
-	for _, is := range []struct {
-		what      string
-		got, want any
-	}{
-		{"magic", string(file[:8]), "tism\r\n\x1a\n"},
-		{"layout version", le.Uint32(file[8:]), uint32(1)},
-		{"buffers", le.Uint32(file[12:]), uint32(buffers)},
-		{"slots", le.Uint32(file[16:]), uint32(slots)},
-		{"size", le.Uint64(file[24:]), uint64(begin + buffers*stride)},
-		{"length of the file", len(file), begin + buffers*stride},
-		{"offset of the buffers", le.Uint64(file[32:]), uint64(begin)},
-		{"stride", le.Uint64(file[40:]), uint64(stride)},
-		{"capacity", le.Uint64(file[48:]), uint64(56)},
-		{"descriptor", descriptor, "struct everything 56\nu8 u8 @0\nu64 u64 @8\nf32 f32 @16\ni16 i16[2] @20\nf64 f64[3] @24\nflag bool @48\n"},
-		{"version in latest", latest >> 4, uint32(1)},
-		{"state", le.Uint32(file[publisher+12:]), uint32(1)},
-		{"generation is even", le.Uint32(file[publisher+64:]) % 2, uint32(0)},
-		{"publisher's PID", le.Uint32(file[publisher+68:]), uint32(os.Getpid())},
-		{"hi", le.Uint32(file[control+64:]), uint32(1)},
-		{"consumer's PID", le.Uint32(file[control+128+8:]), uint32(os.Getpid())},
-		{"bseq", le.Uint32(file[buffer:]), uint32(1 << 1)},
-		{"length", le.Uint32(file[buffer+4:]), uint32(56)},
-		{"number", le.Uint64(file[buffer+8:]), uint64(1)},
-		{"payload u8", file[buffer+64], byte(0x11)},
-		{"payload u64", le.Uint64(file[buffer+72:]), uint64(0x2233445566778899)},
-		{"payload i16[1]", le.Uint16(file[buffer+64+22:]), uint16(3)},
-		{"payload flag", file[buffer+64+48], byte(1)},
-	} {
-		if is.got != is.want {
-			t.Errorf("%s: %v, want %v", is.what, is.got, is.want)
-		}
-	}
-}
-
-// unportable has padding between its fields on 64-bit CPUs and none on 32-bit ones.
-type unportable struct {
-	A uint32
-	B uint64
-}
-
-func layoutPortable(t *suite.T) {
-	t.Must(shm.CheckPortable[everything]())
-	if err := shm.CheckPortable[unportable](); err == nil || !strings.Contains(err.Error(), "B") {
-		t.Errorf("a struct whose layout depends on the CPU passes, or the error does not name the field: %v", err)
-	}
 }
 
 // strayStore writes to the value under its guard, which must end this process. Argument: directory.

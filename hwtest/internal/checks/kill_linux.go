@@ -32,7 +32,7 @@ var killTests = []suite.Test{
 		Run: func(t *suite.T) { killConsumers(t, 2) },
 	},
 	{Name: "stop/consumer/buffers=4", About: "two stopped consumers with guards do not slow the publisher down", Run: stopManyBuffers},
-	{Name: "stop/consumer/buffers=1", About: "a stopped consumer with the lock: the publisher gives up in time, names it, and goes on when that goes on", Run: stopOneBuffer},
+	{Name: "stop/consumer/buffers=1", About: "a stopped consumer with the lock: the publisher gives up in time, names it, and goes on when that goes on", Run: func(t *suite.T) { stopOneBuffer(t) }},
 }
 
 func init() {
@@ -254,8 +254,8 @@ func killConsumers(t *suite.T, buffers int) {
 }
 
 // stoppedHolder starts a consumer that holds the newest value and stands still.
-func stoppedHolder(t *suite.T, dir string, p *shm.Publisher[[8]uint64]) *proc.Child {
-	h, err := proc.Start("holder", []any{dir})
+func stoppedHolder(t *suite.T, dir string, p *shm.Publisher[[8]uint64], opts ...proc.Option) *proc.Child {
+	h, err := proc.Start("holder", []any{dir}, opts...)
 	t.Must(err)
 	t.Cleanup(h.Kill)
 	t.Must(h.Expect(fmt.Sprint("holds ", p.TotalWrites())))
@@ -291,13 +291,13 @@ func stopManyBuffers(t *suite.T) {
 	t.Count("writes past them", 10_000)
 }
 
-func stopOneBuffer(t *suite.T) {
+func stopOneBuffer(t *suite.T, opts ...proc.Option) {
 	const timeout = 50 * time.Millisecond
 	dir := t.TempDir()
 	p, err := shm.Create(topic, *stamped[[8]uint64](1), shm.InDir(dir), shm.Buffers(1), shm.Timeout(timeout))
 	t.Must(err)
 	defer p.Close()
-	h := stoppedHolder(t, dir, p)
+	h := stoppedHolder(t, dir, p, opts...)
 	start := time.Now()
 	err = writeNext(p)
 	gaveUp := time.Since(start)

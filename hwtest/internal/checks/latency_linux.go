@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"time"
@@ -17,7 +18,8 @@ import (
 )
 
 // How long it takes from a write to the moment at which a sleeping consumer in another process has the
-// value, and what calls cost. These fail for errors, never for figures.
+// value, and what calls cost. They do not judge how large a figure is, only whether it can be one: whether
+// the clock makes sense, wakes arrive, and the calls did what they are for.
 
 var figureTests = []suite.Test{
 	{Name: "latency/idle", About: "from a write to the value in a consumer that slept, in another process", Time: 6 * time.Second, Run: func(t *suite.T) { latency(t, false, false) }},
@@ -72,10 +74,14 @@ func countWakes(a *proc.Actor) error {
 	a.Say("ready")
 	for {
 		info, err := c.NextInto(context.Background(), v)
-		if err != nil {
-			return nil // closed: the end
+		now := shm.Now()
+		if err == nil {
+			err = whole(v, info.Number)
 		}
-		a.Say("%d", shm.Now().Sub(info.Published).Nanoseconds())
+		if err != nil {
+			return err
+		}
+		a.Say("%d", now.Sub(info.Published).Nanoseconds())
 	}
 }
 
@@ -89,42 +95,87 @@ func latency(t *suite.T, load, fifo bool) {
 			t.Cleanup(b.Kill)
 		}
 	}
-	t.Must(wakes(t, &h, t.Budget(), fifo))
+	w := newWaker(t, fifo)
+	if !load {
+		wakesArrive(t, "a consumer", func() (time.Duration, error) {
+			time.Sleep(deepSleep)
+			return w.wake()
+		})
+	}
+	t.Must(w.wakes(&h, t.Budget()))
 	t.Latency("", &h, true)
 	t.Count("wake-ups", int(h.Count()))
 }
 
-// wakes wakes a consumer again and again, on the last CPU.
-func wakes(t *suite.T, h *hist.Hist, d time.Duration, fifo bool) error {
+const (
+	// A sleeper whom no wake reaches looks again by itself after 10, 50, 210, 370, 530 ms (package futex).
+	deepSleep = 400 * time.Millisecond
+	byItself  = 50 * time.Millisecond // less than is left then
+)
+
+// wakesArrive fails if a sleeper finds out only when it looks again by itself. It calls a function that wakes
+// it after deepSleep and returns how long that took. The best of a few counts, so that a busy machine is no
+// reason.
+func wakesArrive(t *suite.T, who string, wake func() (time.Duration, error)) {
+	best := time.Duration(math.MaxInt64)
+	for range 3 {
+		took, err := wake()
+		t.Must(err)
+		best = min(best, took)
+	}
+	if best > byItself {
+		t.Errorf("no wake reached %s: at best it took %v, as long as until it looks again by itself", who, best)
+	}
+}
+
+// A waker wakes a consumer in another process, on the last CPU.
+type waker struct {
+	p *shm.Publisher[[8]uint64]
+	c *proc.Child
+}
+
+func newWaker(t *suite.T, fifo bool) waker {
 	dir := t.TempDir()
 	p, err := shm.Create(topic, *stamped[[8]uint64](1), shm.InDir(dir))
-	if err != nil {
-		return err
-	}
-	defer p.Close()
+	t.Must(err)
+	t.Cleanup(func() { _ = p.Close() })
 	cpus := proc.CPUs()
 	c, err := proc.Start("wakes", []any{dir, map[bool]string{true: "fifo"}[fifo]}, proc.On(cpus[len(cpus)-1]))
-	if err != nil {
-		return err
-	}
-	defer c.Kill()
+	t.Must(err)
+	t.Cleanup(c.Kill)
 	line, err := c.Hear()
-	if err != nil {
-		return err
-	}
+	t.Must(err)
 	if line != "ready" {
 		t.Skipf("not allowed: %s (LimitRTPRIO= in the unit, or root; in a container --cap-add SYS_NICE)", line)
 	}
+	return waker{p, c}
+}
+
+// wake publishes a value and returns how long the consumer says it took to have it.
+func (w waker) wake() (time.Duration, error) {
+	start := time.Now()
+	if err := writeNext(w.p); err != nil {
+		return 0, err
+	}
+	var ns time.Duration
+	if err := w.c.Scan("%d", &ns); err != nil {
+		return 0, fmt.Errorf("waking a consumer with value %d: %w", w.p.TotalWrites(), err)
+	}
+	if took := time.Since(start); ns < 0 || ns > took {
+		return 0, fmt.Errorf("a consumer says that it had a value %v after its publication, and all of it took %v: the times of two CPUs or processes do not agree", ns, took)
+	}
+	return ns, nil
+}
+
+// wakes wakes the consumer again and again.
+func (w waker) wakes(h *hist.Hist, d time.Duration) error {
 	for start := time.Now(); h.Count() < 20 || time.Since(start) < d; {
 		time.Sleep(500 * time.Microsecond) // the consumer sleeps by then, mostly
-		if err := writeNext(p); err != nil {
+		took, err := w.wake()
+		if err != nil {
 			return err
 		}
-		var ns int64
-		if err := c.Scan("%d", &ns); err != nil {
-			return err
-		}
-		h.Add(time.Duration(ns))
+		h.Add(took)
 	}
 	return nil
 }
@@ -144,8 +195,13 @@ func costOf[T sample](t *suite.T, size string, d time.Duration) {
 	c, err := shm.Open[T](topic, dir)
 	t.Must(err)
 	defer c.Close()
-	cost(t, "write "+size, d/3, func() error { return p.WriteFrom(v) })
-	cost(t, "read "+size, d/3, func() error { return c.ReadInto(v) })
+	writes := cost(t, "write "+size, d/3, func() error { return p.WriteFrom(v) })
+	into := new(T)
+	cost(t, "read "+size, d/3, func() error { return c.ReadInto(into) })
+	t.Must(whole(into, 1)) // what all the writes wrote
+	if n := c.Info().Number; n != writes+1 {
+		t.Errorf("after %d writes a read has value %d, want %d", writes, n, writes+1)
+	}
 	cost(t, "guard "+size, d/3, func() error {
 		g, err := c.RLock()
 		if err != nil {
@@ -155,35 +211,43 @@ func costOf[T sample](t *suite.T, size string, d time.Duration) {
 	})
 }
 
-// cost reports the lowest of many batches: what the call costs when nobody else takes the CPU.
-func cost(t *suite.T, name string, d time.Duration, call func() error) {
-	lowest := time.Duration(1 << 62)
-	const calls = 200
-	for start := time.Now(); time.Since(start) < d; {
+// cost reports the lowest of many batches: what the call costs when nobody else takes the CPU. It returns
+// how often it has called.
+func cost(t *suite.T, name string, d time.Duration, call func() error) (calls uint64) {
+	lowest := time.Duration(math.MaxInt64)
+	const batch = 200
+	for start := time.Now(); calls == 0 || time.Since(start) < d; calls += batch {
 		began := time.Now()
-		for range calls {
+		for range batch {
 			if err := call(); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}
 		lowest = min(lowest, time.Since(began))
 	}
-	t.Figure(name, float64(lowest)/calls, "ns", report.Lower)
+	t.Figure(name, float64(lowest)/batch, "ns", report.Lower)
+	return calls
 }
 
 func clockCost(t *suite.T) {
 	cost(t, "shm.Now", t.Part(0.5), func() error { shm.Now(); return nil })
-	cost(t, "system call", t.Part(0.5), func() error {
-		var ts unix.Timespec
-		return unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	})
+	var ts unix.Timespec
+	monotonic := func() error { return unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) }
+	cost(t, "system call", t.Part(0.5), monotonic)
+	for range 1000 {
+		t.Must(monotonic())
+		before := shm.Time(ts.Nano())
+		now := shm.Now()
+		t.Must(monotonic())
+		if after := shm.Time(ts.Nano()); now < before || now > after {
+			t.Fatalf("the library's clock says %d between a system call that says %d and one that says %d: times of different processes mean nothing", now, before, after)
+		}
+	}
 }
 
 // Probe measures the median of some wake-ups, between tests: what heat does to latency shows there.
 var Probe = suite.Test{Name: "drift", About: "median wake-up latency, sampled between tests", Run: func(t *suite.T) {
 	var h hist.Hist
-	if err := wakes(t, &h, 30*time.Millisecond, false); err != nil {
-		t.Fatalf("%v", fmt.Errorf("waking a consumer: %w", err))
-	}
+	t.Must(newWaker(t, false).wakes(&h, 30*time.Millisecond))
 	t.Figure("p50", float64(h.Quantile(0.5)), "ns", report.Lower)
 }}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tism-go/tism/hwtest/internal/proc"
 	"github.com/tism-go/tism/hwtest/internal/suite"
+	"github.com/tism-go/tism/shm"
 )
 
 // Programs of both word sizes share topics on one kernel.
@@ -21,6 +22,35 @@ var mixedTests = []suite.Test{
 
 func init() {
 	proc.Role("present", func(a *proc.Actor) error { a.Say("present"); return nil })
+	proc.Role("witness", witness)
+}
+
+// witness tells each time that it is asked what it thinks of a topic's publisher, and whether it could be
+// in its place. Argument: directory.
+func witness(a *proc.Actor) error {
+	dir := shm.InDir(a.Args[0])
+	c, err := shm.Open[[8]uint64](topic, dir)
+	if err != nil {
+		return err
+	}
+	for {
+		pid, _ := c.Publisher()
+		state := c.State()
+		p, err := shm.Create(topic, *stamped[[8]uint64](1), dir, shm.Buffers(1))
+		var live *shm.LiveError
+		switch {
+		case err == nil:
+			a.Say("%v %d, free", state, pid)
+			err = p.Close()
+		case errors.As(err, &live):
+			a.Say("%v %d, taken by %d", state, pid, live.PID)
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+		a.Hear()
+	}
 }
 
 // peer finds a build of this program for the other word size that runs here.
@@ -84,6 +114,9 @@ func mixedSizes(t *suite.T) {
 		n, v := mixedTopic(t, other, buffers)
 		handovers, values = handovers+n, values+v
 	}
+	mixedRoles(t, "", other)
+	mixedRoles(t, other, "")
+	stopOneBuffer(t, proc.Executable(other))
 	t.Count("takeovers", handovers)
 	t.Count("values seen", values)
 }
@@ -129,4 +162,34 @@ func mixedTopic(t *suite.T, other string, buffers int) (handovers, values int) {
 		values += finishReader(t, c)[1]
 	}
 	return handovers, values
+}
+
+// mixedRoles has a consumer of one size ask about a publisher of the other.
+func mixedRoles(t *suite.T, publisher, consumer string) {
+	dir := t.TempDir()
+	start := func() *proc.Child {
+		p, err := proc.Start("publisher", []any{dir, small, 1}, proc.Executable(publisher))
+		t.Must(err)
+		t.Cleanup(p.Kill)
+		p.Send("create")
+		var number, total int
+		t.Must(p.Scan("published %d of %d", &number, &total))
+		return p
+	}
+	p := start()
+	w, err := proc.Start("witness", []any{dir}, proc.Executable(consumer))
+	t.Must(err)
+	t.Cleanup(w.Kill)
+	t.Must(w.Expect(fmt.Sprintf("alive %d, taken by %d", p.PID(), p.PID())))
+	p.Kill()
+	w.Send("after the kill")
+	t.Must(w.Expect(fmt.Sprintf("died %d, free", p.PID())))
+	p = start()
+	w.Send("after the takeover")
+	t.Must(w.Expect(fmt.Sprintf("alive %d, taken by %d", p.PID(), p.PID())))
+	p.Send("write")
+	_, err = p.Finish()
+	t.Must(err)
+	w.Send("after the end")
+	t.Must(w.Expect(fmt.Sprintf("closed %d, free", p.PID())))
 }

@@ -113,7 +113,7 @@ func publishOne[T sample](p *shm.Publisher[T], v *T, number uint64) error {
 
 // read reads until its input ends, and checks each value. It says when it is open, when it has seen
 // more than one value, and at the end how often it has read, how many different values, and how often
-// there was none to read. Arguments: directory, size, how to read, and "torn" if a killed publisher may
+// there was none to read, which is fair to a reader without a slot. Arguments: directory, size, how to read, and "torn" if a killed publisher may
 // have left a torn value.
 func read[T sample](a *proc.Actor) error {
 	how := a.Args[2]
@@ -133,7 +133,7 @@ func read[T sample](a *proc.Actor) error {
 	for !a.Over() {
 		err := look(c)
 		switch number := c.Info().Number; {
-		case errors.Is(err, shm.ErrOverrun), errors.Is(err, shm.ErrTorn) && a.Has("torn"):
+		case errors.Is(err, shm.ErrOverrun) && how == "readonly", errors.Is(err, shm.ErrTorn) && a.Has("torn"):
 			refused++
 		case err != nil:
 			return err

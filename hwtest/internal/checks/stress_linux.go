@@ -70,7 +70,7 @@ func stress(t *suite.T, buffers int, cpus []int) {
 		for i, c := range crew {
 			n := finishReader(t, c)
 			reads, values, refused = reads+n[0], values+n[1], refused+n[2]
-			if n[1] < 2 {
+			if n[1] < 2 && n[2] == 0 {
 				t.Errorf("reader %s saw only one value", r.how[i])
 			}
 		}

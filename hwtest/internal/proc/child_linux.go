@@ -150,7 +150,7 @@ func (c *Child) HearWithin(d time.Duration) (string, error) {
 	select {
 	case line, ok := <-c.lines:
 		if !ok {
-			return "", fmt.Errorf("%s has ended: %s\n%s", c.Role, reason(c.wait()), c.stderr.String())
+			return "", c.epitaph(c.wait())
 		}
 		return line, nil
 	case <-timer.C:
@@ -159,11 +159,17 @@ func (c *Child) HearWithin(d time.Duration) (string, error) {
 	}
 }
 
-func reason(err error) string {
+// epitaph says how a child has ended. What it said itself comes first: of a failed test's reason a summary
+// shows the first line.
+func (c *Child) epitaph(err error) error {
 	if err == nil {
-		return "exit status 0"
+		err = errors.New("exit status 0")
 	}
-	return err.Error()
+	first, rest, _ := strings.Cut(c.stderr.String(), "\n")
+	if first == "" {
+		return fmt.Errorf("%s has ended: %w", c.Role, err)
+	}
+	return fmt.Errorf("%s (%w)\n%s", strings.TrimSpace(first), err, rest)
 }
 
 // Expect hears a line and insists on what it is.
@@ -199,7 +205,7 @@ func (c *Child) Finish() (last string, err error) {
 		last = line
 	}
 	if err := c.wait(); err != nil {
-		return last, fmt.Errorf("%s ended with %w\n%s", c.Role, err, c.stderr.String())
+		return last, c.epitaph(err)
 	}
 	return last, nil
 }

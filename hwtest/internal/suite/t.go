@@ -85,6 +85,10 @@ func (t *T) Count(name string, n int) { t.Figure(name, float64(n), "", "") }
 
 // Latency reports a histogram as figures, and as a plot if the test is about nothing else.
 func (t *T) Latency(prefix string, h *hist.Hist, plot bool) {
+	if h.Count() == 0 {
+		t.Errorf("nothing was measured")
+		return
+	}
 	for _, q := range []struct {
 		name  string
 		value time.Duration

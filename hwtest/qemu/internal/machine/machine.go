@@ -28,6 +28,9 @@ var ErrHung = errors.New("the emulated machine hangs")
 // ErrNoEmulator is wrapped when QEMU is not installed.
 var ErrNoEmulator = errors.New("no emulator")
 
+// UserPackage is Debian's package with the programs of boards.User.
+const UserPackage = "qemu-user-static"
+
 // A Program is what runs on a machine.
 type Program struct {
 	Name    string
@@ -66,7 +69,7 @@ func Find(program, pkg string) (string, error) {
 // User runs a program under qemu-user on one CPU: QEMU lets a load-acquire pass an earlier
 // store-release on several (docs/ARCHITECTURE.md).
 func User(ctx context.Context, u boards.User, p Program, dir string, slot int, w Watch) (Result, error) {
-	if _, err := Find(u.Program, "qemu-user-static"); err != nil {
+	if _, err := Find(u.Program, UserPackage); err != nil {
 		return Result{}, err
 	}
 	prefix := u.Command()
