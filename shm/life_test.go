@@ -180,6 +180,23 @@ func TestMissed(t *testing.T) {
 	check(t, "Path of a clone", clone.Path(), c.Path())
 }
 
+// A clone has read what its original has.
+func TestCloneOfBytes(t *testing.T) {
+	in := InDir(t.TempDir())
+	p, err := CreateBytes("t", 8, []byte("short"), in)
+	must(t, err)
+	defer p.Close()
+	c, err := OpenBytes("t", in)
+	must(t, err)
+	defer c.Close()
+	_, err = c.Read()
+	must(t, err)
+	clone, err := c.Clone()
+	must(t, err)
+	defer clone.Close()
+	check(t, "Size", clone.Info().Size, 5)
+}
+
 // A clone of a memfd's consumer knows that nobody will take that over.
 func TestCloneOfMemfd(t *testing.T) {
 	p, err := CreateMem("mem", uint64(1))
@@ -195,6 +212,7 @@ func TestCloneOfMemfd(t *testing.T) {
 		must(t, err)
 		defer clone.Close()
 		check(t, "CanWrite", clone.CanWrite(), opts == nil)
+		check(t, "Unlinked", clone.Unlinked(), false) // it never had a name
 		flags, err := unix.FcntlInt(uintptr(clone.seg.fd), unix.F_GETFL, 0)
 		must(t, err)
 		check(t, "writable descriptor", flags&unix.O_ACCMODE == unix.O_RDWR, opts == nil)

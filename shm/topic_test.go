@@ -741,6 +741,7 @@ func TestOptions(t *testing.T) {
 	for name, opt := range map[string]shm.Option{
 		"0 buffers": shm.Buffers(0), "16 buffers": shm.Buffers(16), "0 slots": shm.Slots(0),
 		"many slots": shm.Slots(shm.MaxSlots + 1), "timeout": shm.Timeout(0), "mode": shm.Mode(0o400),
+		"more than permissions": shm.Mode(0o600 | fs.ModeSticky), "permissions of the group alone": shm.Mode(0o070),
 	} {
 		_, err := shm.Create("topic", at(1), shm.InDir(t.TempDir()), opt)
 		wantErr(t, name, err, shm.ErrOption)
