@@ -250,3 +250,45 @@ func TestStaleness(t *testing.T) {
 		t.Errorf("Stat: published %v ago, sampled %v ago", s.Age, s.SampleAge)
 	}
 }
+
+// A publisher that removes its topic minds neither that somebody else has done so, nor touches the
+// topic of a successor.
+func TestRemoveOfRemoved(t *testing.T) {
+	p, _, in := topic(t)
+	must(t, RemoveForced("t", in))
+	must(t, p.Remove())
+
+	p, _, in = topic(t)
+	q, err := Create("t", uint64(2), in, Replace())
+	must(t, err)
+	must(t, p.Remove())
+	check(t, "Unlinked", q.Unlinked(), false)
+	must(t, q.Close())
+
+	// Nor that somebody else is at it.
+	p, _, in = topic(t)
+	s, err := openSegment(p.Path(), "t", publisherAccess)
+	must(t, err)
+	defer s.close()
+	ok, err := lockByte(s.fd, nameByte)
+	check(t, "the name byte", ok, true)
+	must(t, err)
+	must(t, p.Remove())
+}
+
+// With one buffer the publisher's own read waits for the end of its write.
+func TestPublisherReadsUnderGuard(t *testing.T) {
+	for _, n := range []int{1, 4} {
+		p, _, _ := topic(t, Buffers(n))
+		g, err := p.Lock()
+		must(t, err)
+		v, err := p.Read()
+		if n == 1 {
+			wantErr(t, "Read", err, ErrLocked)
+		} else {
+			must(t, err)
+			check(t, "value", v, 1)
+		}
+		must(t, g.Unlock())
+	}
+}
