@@ -105,7 +105,11 @@ func TestRingAllWakes(t *testing.T) {
 		armed := value()
 		woken := async(func() error { return futex.Wait(bell.Word(), armed, -1) })
 		asleep()
+		number := bell.Number()
 		bell.RingAll()
 		must(t, <-woken)
+		if n := bell.Number(); n != number+1 {
+			t.Errorf("ring %d after ring %d: every ring has a number of its own", n, number)
+		}
 	}
 }
