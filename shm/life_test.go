@@ -213,6 +213,7 @@ func TestCloneOfMemfd(t *testing.T) {
 		defer clone.Close()
 		check(t, "CanWrite", clone.CanWrite(), opts == nil)
 		check(t, "Unlinked", clone.Unlinked(), false) // it never had a name
+		check(t, "Unlinked of the publisher", p.Unlinked(), false)
 		flags, err := unix.FcntlInt(uintptr(clone.seg.fd), unix.F_GETFL, 0)
 		must(t, err)
 		check(t, "writable descriptor", flags&unix.O_ACCMODE == unix.O_RDWR, opts == nil)
@@ -291,4 +292,26 @@ func TestPublisherReadsUnderGuard(t *testing.T) {
 		}
 		must(t, g.Unlock())
 	}
+}
+
+// Where a file cannot be made without a name it has one for a moment, which nobody takes for a
+// topic's and which does not last. It does not replace what has its last name meanwhile.
+func TestWithoutUnnamedFiles(t *testing.T) {
+	defer func(f func() bool) { procMounted = f }(procMounted)
+	procMounted = func() bool { return false }
+	dir := t.TempDir()
+	p, err := Create("t", uint64(1), InDir(dir))
+	must(t, err)
+	must(t, p.Close())
+	fd, temp, err := tempFile(dir)
+	must(t, err)
+	defer closeFD(fd)
+	wantErr(t, "linkFile", linkFile(fd, temp, dir+"/t"), os.ErrExist)
+	list, err := List(InDir(dir))
+	must(t, err)
+	check(t, "topics", len(list), 1)
+	must(t, unlink(temp))
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	check(t, "files", len(entries), 1)
 }

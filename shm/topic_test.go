@@ -771,6 +771,9 @@ func TestNotTopics(t *testing.T) {
 			wantErr(t, "WaitOpen", err, shm.ErrNotTopic)
 			_, err = shm.Create("topic", at(1), shm.InDir(dir), shm.Replace())
 			wantErr(t, "Create", err, shm.ErrNotTopic)
+			if err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("Create: %v does not say what is in the way", err)
+			}
 			_, err = shm.Stat("topic", shm.InDir(dir))
 			wantErr(t, "Stat", err, shm.ErrNotTopic)
 			wantErr(t, "RemoveForced", shm.RemoveForced("topic", shm.InDir(dir)), shm.ErrNotTopic)

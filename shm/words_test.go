@@ -352,3 +352,13 @@ func TestPinsOfNoBuffer(t *testing.T) {
 	}
 	must(t, g.Unlock())
 }
+
+// Buffers are used in turn, so that a copy that is under way has the longest time to end.
+func TestBuffersInTurn(t *testing.T) {
+	p, _, _ := topic(t)
+	for i := range 9 {
+		before := p.cur
+		must(t, p.Write(uint64(i)))
+		check(t, "buffer", p.cur, (before+1)%4)
+	}
+}
