@@ -29,6 +29,21 @@ func TestFewSlices(t *testing.T) {
 	}
 }
 
+// A slice that was capped stays so.
+func TestCap(t *testing.T) {
+	var w atomic.Uint32
+	limit := futex.Within(t.Context(), -1)
+	limit.Cap(time.Millisecond)
+	for range 5 {
+		must(t, limit.Slice(&w, func(d time.Duration) error {
+			if d != time.Millisecond {
+				t.Errorf("a slice of %v", d)
+			}
+			return nil
+		}))
+	}
+}
+
 // A sleep of any length ends with its deadline and with its context: the first slice does
 // when the context was done before, a later one because somebody wakes the sleeper.
 func TestLimitsOfLongSlices(t *testing.T) {
@@ -105,7 +120,11 @@ func TestRingAllWakes(t *testing.T) {
 		armed := value()
 		woken := async(func() error { return futex.Wait(bell.Word(), armed, -1) })
 		asleep()
+		number := bell.Number()
 		bell.RingAll()
 		must(t, <-woken)
+		if n := bell.Number(); n != number+1 {
+			t.Errorf("ring %d after ring %d: every ring has a number of its own", n, number)
+		}
 	}
 }

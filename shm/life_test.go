@@ -180,6 +180,23 @@ func TestMissed(t *testing.T) {
 	check(t, "Path of a clone", clone.Path(), c.Path())
 }
 
+// A clone has read what its original has.
+func TestCloneOfBytes(t *testing.T) {
+	in := InDir(t.TempDir())
+	p, err := CreateBytes("t", 8, []byte("short"), in)
+	must(t, err)
+	defer p.Close()
+	c, err := OpenBytes("t", in)
+	must(t, err)
+	defer c.Close()
+	_, err = c.Read()
+	must(t, err)
+	clone, err := c.Clone()
+	must(t, err)
+	defer clone.Close()
+	check(t, "Size", clone.Info().Size, 5)
+}
+
 // A clone of a memfd's consumer knows that nobody will take that over.
 func TestCloneOfMemfd(t *testing.T) {
 	p, err := CreateMem("mem", uint64(1))
@@ -195,6 +212,8 @@ func TestCloneOfMemfd(t *testing.T) {
 		must(t, err)
 		defer clone.Close()
 		check(t, "CanWrite", clone.CanWrite(), opts == nil)
+		check(t, "Unlinked", clone.Unlinked(), false) // it never had a name
+		check(t, "Unlinked of the publisher", p.Unlinked(), false)
 		flags, err := unix.FcntlInt(uintptr(clone.seg.fd), unix.F_GETFL, 0)
 		must(t, err)
 		check(t, "writable descriptor", flags&unix.O_ACCMODE == unix.O_RDWR, opts == nil)
@@ -231,4 +250,68 @@ func TestStaleness(t *testing.T) {
 	if s.Age > watchdog || s.SampleAge < time.Hour {
 		t.Errorf("Stat: published %v ago, sampled %v ago", s.Age, s.SampleAge)
 	}
+}
+
+// A publisher that removes its topic minds neither that somebody else has done so, nor touches the
+// topic of a successor.
+func TestRemoveOfRemoved(t *testing.T) {
+	p, _, in := topic(t)
+	must(t, RemoveForced("t", in))
+	must(t, p.Remove())
+
+	p, _, in = topic(t)
+	q, err := Create("t", uint64(2), in, Replace())
+	must(t, err)
+	must(t, p.Remove())
+	check(t, "Unlinked", q.Unlinked(), false)
+	must(t, q.Close())
+
+	// Nor that somebody else is at it.
+	p, _, in = topic(t)
+	s, err := openSegment(p.Path(), "t", publisherAccess)
+	must(t, err)
+	defer s.close()
+	ok, err := lockByte(s.fd, nameByte)
+	check(t, "the name byte", ok, true)
+	must(t, err)
+	must(t, p.Remove())
+}
+
+// With one buffer the publisher's own read waits for the end of its write.
+func TestPublisherReadsUnderGuard(t *testing.T) {
+	for _, n := range []int{1, 4} {
+		p, _, _ := topic(t, Buffers(n))
+		g, err := p.Lock()
+		must(t, err)
+		v, err := p.Read()
+		if n == 1 {
+			wantErr(t, "Read", err, ErrLocked)
+		} else {
+			must(t, err)
+			check(t, "value", v, 1)
+		}
+		must(t, g.Unlock())
+	}
+}
+
+// Where a file cannot be made without a name it has one for a moment, which nobody takes for a
+// topic's and which does not last. It does not replace what has its last name meanwhile.
+func TestWithoutUnnamedFiles(t *testing.T) {
+	defer func(f func() bool) { procMounted = f }(procMounted)
+	procMounted = func() bool { return false }
+	dir := t.TempDir()
+	p, err := Create("t", uint64(1), InDir(dir))
+	must(t, err)
+	must(t, p.Close())
+	fd, temp, err := tempFile(dir)
+	must(t, err)
+	defer closeFD(fd)
+	wantErr(t, "linkFile", linkFile(fd, temp, dir+"/t"), os.ErrExist)
+	list, err := List(InDir(dir))
+	must(t, err)
+	check(t, "topics", len(list), 1)
+	must(t, unlink(temp))
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	check(t, "files", len(entries), 1)
 }

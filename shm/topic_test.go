@@ -746,6 +746,7 @@ func TestOptions(t *testing.T) {
 	for name, opt := range map[string]shm.Option{
 		"0 buffers": shm.Buffers(0), "16 buffers": shm.Buffers(16), "0 slots": shm.Slots(0),
 		"many slots": shm.Slots(shm.MaxSlots + 1), "timeout": shm.Timeout(0), "mode": shm.Mode(0o400),
+		"more than permissions": shm.Mode(0o600 | fs.ModeSticky), "permissions of the group alone": shm.Mode(0o070),
 	} {
 		_, err := shm.Create("topic", at(1), shm.InDir(t.TempDir()), opt)
 		wantErr(t, name, err, shm.ErrOption)
@@ -775,6 +776,9 @@ func TestNotTopics(t *testing.T) {
 			wantErr(t, "WaitOpen", err, shm.ErrNotTopic)
 			_, err = shm.Create("topic", at(1), shm.InDir(dir), shm.Replace())
 			wantErr(t, "Create", err, shm.ErrNotTopic)
+			if err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("Create: %v does not say what is in the way", err)
+			}
 			_, err = shm.Stat("topic", shm.InDir(dir))
 			wantErr(t, "Stat", err, shm.ErrNotTopic)
 			wantErr(t, "RemoveForced", shm.RemoveForced("topic", shm.InDir(dir)), shm.ErrNotTopic)

@@ -3,6 +3,7 @@
 package shm
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -332,4 +333,32 @@ func TestReadOnlyOfTorn(t *testing.T) {
 	die(p.seg)
 	_, err = c.Read()
 	wantErr(t, "Read after the writer's death", err, ErrTorn)
+}
+
+// Pins of buffers that there are not keep nobody waiting, and whoever has them is not to blame.
+func TestPinsOfNoBuffer(t *testing.T) {
+	p, c, in := topic(t, Buffers(2), Timeout(time.Millisecond))
+	vandal, err := Open[uint64]("t", in)
+	must(t, err)
+	defer vandal.Close()
+	vandal.pins.Store(1<<32 - 1<<2)
+	must(t, p.Write(2))
+	g, err := c.RLock()
+	must(t, err)
+	must(t, p.Write(3))
+	var held *HeldError
+	if err := p.Write(4); !errors.As(err, &held) || len(held.Holders) != 1 || held.Holders[0].Slot != c.index {
+		t.Errorf("Write: %v, want a HeldError that names slot %d alone", err, c.index)
+	}
+	must(t, g.Unlock())
+}
+
+// Buffers are used in turn, so that a copy that is under way has the longest time to end.
+func TestBuffersInTurn(t *testing.T) {
+	p, _, _ := topic(t)
+	for i := range 9 {
+		before := p.cur
+		must(t, p.Write(uint64(i)))
+		check(t, "buffer", p.cur, (before+1)%4)
+	}
 }
