@@ -63,7 +63,7 @@ func TestMissing(t *testing.T) {
 		for _, proxy := range []string{"http_proxy", "https_proxy"} {
 			t.Setenv(proxy, "http://127.0.0.1:9") // discard: nobody listens
 		}
-		code, out := run("--cache", t.TempDir(), "--mirror", "http://deb.debian.org/debian", "arm64/virt")
+		code, out := run("--cache", t.TempDir(), "--mirror", "http://127.0.0.1:9/debian", "arm64/virt")
 		if code != 2 || !strings.Contains(out, "--mirror URL") || strings.Contains(out, "goroutine") {
 			t.Errorf("exit %d, want 2 and what to do:\n%s", code, out)
 		}
