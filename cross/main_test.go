@@ -51,6 +51,7 @@ func TestBadInputSaysWhatToDo(t *testing.T) {
 		{[]string{"build", "--all", "pi5"}, 2, "leave out pi5"},
 		{[]string{"build", "pi5", "--c", "maybe"}, 2, "not auto, always or never"},
 		{[]string{"build", "pi5", "-o", file}, 1, "-o DIR"},
+		{[]string{"detect", file, "/nowhere"}, 1, "of 2 of 2 programs it cannot be told"},
 		{[]string{"build", "pi5", "-o", t.TempDir(), "github.com/tism-go/tism/cross/boards"}, 1, "none of these is a package main"},
 	} {
 		status, out := run(t, test.args...)

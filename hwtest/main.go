@@ -22,7 +22,7 @@ machine: locks and buffers under stress, memory ordering, kills, the kernel's fu
 locks, layout, limits; and measures latency and costs.
 
 It prints the board, one line a test, and a summary. Exit status 0 means that no test failed.
-Timings are reported and never fail a test.`
+Timings are reported. They fail a test only where they cannot be true, or no wake arrives.`
 
 const environment = `
 Environment:

@@ -19,8 +19,8 @@ func TestAttributes(t *testing.T) {
 		{"\x05Cortex-A7\x00\x06\x0a\x0a\x03", "7"},
 		{"\x05ARM1176JZF-S\x00\x06\x07\x0a\x02", "6"},
 		{"\x06\x04", "5,softfloat"},
-		{"\x20\x01gnu\x00\x43\x32.09\x00\x06\x06\x0a\x00", "6,softfloat"}, // texts before, no floating-point unit
-		{"\x06\x0e\x0a\x07\x80\x01\x01", "7"},                             // a tag of two bytes
+		{"\x20\x01gnu\x00\x43\x06\x0a\x06\x0a\x00\x06\x06\x0a\x00", "6,softfloat"}, // texts before, no floating-point unit
+		{"\x06\x0e\x0a\x07\x80\x01\x01", "7"},                                      // a tag of two bytes
 		{"\x0a\x03", ""},
 		{"\x06", ""},
 		{"\x06\x7f", ""},

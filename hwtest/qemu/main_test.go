@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +63,7 @@ func TestMissing(t *testing.T) {
 		for _, proxy := range []string{"http_proxy", "https_proxy"} {
 			t.Setenv(proxy, "http://127.0.0.1:9") // discard: nobody listens
 		}
-		code, out := run("--cache", t.TempDir(), "--mirror", "http://deb.debian.org/debian", "arm64/virt")
+		code, out := run("--cache", t.TempDir(), "--mirror", "http://127.0.0.1:9/debian", "arm64/virt")
 		if code != 2 || !strings.Contains(out, "--mirror URL") || strings.Contains(out, "goroutine") {
 			t.Errorf("exit %d, want 2 and what to do:\n%s", code, out)
 		}
@@ -82,6 +83,61 @@ func TestMissing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An interrupted run says so, and calls nothing failed that it has killed itself.
+func TestInterrupted(t *testing.T) {
+	needsUser(t, mustFind("pi4"))
+	wrote := make(chan struct{}, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	out := &watched{until: "=== RUN", found: wrote}
+	go func() {
+		<-wrote
+		cancel()
+	}()
+	r := row{target: mustFind("pi4"), build: mustFind("pi4")}
+	b, err := newBuilder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	path, err := b.test(ctx, r.build, "./codec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &matrix{builder: b, show: newProgress(io.Discard, 1), timeout: defaultTimeout}
+	cells := map[string]cell{}
+	err = m.emulate(ctx, r, []machine.Program{{Name: "codec.test", Path: path, Dir: "codec", Args: []string{"-test.v"}, Timeout: time.Minute}}, out, cells)
+	if !errors.Is(err, context.Canceled) || len(cells) != 0 {
+		t.Errorf("emulate = %v, cells %v, want none that was judged", err, cells)
+	}
+	m.logs = t.TempDir()
+	if o := m.try(ctx, negatives()[0], nil, ""); o.err == nil || len(o.cells) != 0 {
+		t.Errorf("%s: %v, cells %v, want none", o.row.name(), o.err, o.cells)
+	}
+	var text bytes.Buffer
+	if code := execute(ctx, []string{"--logs", t.TempDir(), "pi4/user"}, &text, &text); code != 2 || !strings.Contains(text.String(), "FAILED: pi4/user: interrupted") || strings.Contains(text.String(), "killed") {
+		t.Errorf("exit %d:\n%s", code, text.String())
+	}
+}
+
+// watched tells when something was written to it.
+type watched struct {
+	text  []byte
+	until string
+	found chan struct{}
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	w.text = append(w.text, b...)
+	if bytes.Contains(w.text, []byte(w.until)) {
+		select {
+		case w.found <- struct{}{}:
+		default:
+		}
+	}
+	return len(b), nil
 }
 
 func TestFullLogIsNoFailedTest(t *testing.T) {

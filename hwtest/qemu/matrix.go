@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func (m *matrix) run(ctx context.Context, words []string) error {
 	fmt.Fprintln(m.out, "logs:", m.logs)
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted")
+		return errInterrupted
 	case failed > 0 && !slices.ContainsFunc(results, outcome.judged):
 		return exitError(2)
 	case failed > 0:
@@ -143,8 +144,13 @@ func (m *matrix) tryAgain(ctx context.Context, r row, columns []string) outcome 
 		o = m.try(ctx, r, columns, ".second")
 		o.again = true
 	}
+	if ctx.Err() != nil {
+		o.err = errInterrupted // not what became of a program that was killed for it
+	}
 	return o
 }
+
+var errInterrupted = errors.New("interrupted")
 
 func (m *matrix) try(ctx context.Context, r row, columns []string, suffix string) (o outcome) {
 	start := time.Now()
@@ -163,7 +169,10 @@ func (m *matrix) try(ctx context.Context, r row, columns []string, suffix string
 		return o
 	}
 	if len(r.refuses) > 0 {
-		o.cells["futex"], o.err = m.refused(ctx, r, log)
+		c, err := m.refused(ctx, r, log)
+		if o.err = err; err == nil {
+			o.cells["futex"] = c
+		}
 		return o
 	}
 	list, err := m.programs(ctx, r, columns)
@@ -265,7 +274,7 @@ func (m *matrix) emulate(ctx context.Context, r row, list []machine.Program, log
 		w := machine.Watch{Output: io.MultiWriter(log, &text, m.show)}
 		fmt.Fprintf(log, "=== %s on %s\n", column, r.name())
 		result, err := machine.User(ctx, *r.target.User, p, filepath.Join(m.builder.root, p.Dir), 0, w)
-		if err != nil {
+		if err := cmp.Or(err, ctx.Err()); err != nil {
 			return err
 		}
 		cells[column] = judge(cells[column], result, text.String())
@@ -355,6 +364,9 @@ func (m *matrix) refused(ctx context.Context, r row, log io.Writer) (cell, error
 	result, err := machine.User(ctx, *r.target.User, p, m.builder.dir, 0, machine.Watch{Output: io.MultiWriter(log, &text)})
 	if err != nil {
 		return cell{}, err
+	}
+	if ctx.Err() != nil {
+		return cell{}, ctx.Err()
 	}
 	fmt.Fprintln(log, "=== exit code", result.Code)
 	c := judgeRefusal(result, text.String(), r.refuses)
