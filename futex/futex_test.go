@@ -62,6 +62,7 @@ func TestWait(t *testing.T) {
 	wantErr(t, "Wait", err, futex.ErrTimeout)
 	wantErr(t, "Wait", err, os.ErrDeadlineExceeded)
 	wantErr(t, "Wait", err, context.DeadlineExceeded)
+	wantErr(t, "Wait for no time", futex.Wait(&w, 0, 0), futex.ErrTimeout)
 	if n := futex.Wake(&w, futex.All); n != 0 {
 		t.Errorf("Wake without sleepers woke %d", n)
 	}

@@ -199,6 +199,8 @@ func TestCloneOfBytes(t *testing.T) {
 
 // A clone of a memfd's consumer knows that nobody will take that over.
 func TestCloneOfMemfd(t *testing.T) {
+	_, err := CreateMem("no/name", uint64(1)) // names go over sockets, too
+	wantErr(t, "CreateMem", err, ErrName)
 	p, err := CreateMem("mem", uint64(1))
 	must(t, err)
 	f, err := p.File()
