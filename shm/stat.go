@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -67,7 +65,7 @@ func List(opts ...Option) ([]Status, error) {
 	if err != nil {
 		return nil, &OpError{Op: "list", Topic: "*", Err: err}
 	}
-	entries, err := os.ReadDir(c.dir)
+	entries, err := os.ReadDir(c.dir) // which sorts
 	if err != nil {
 		return nil, &OpError{Op: "list", Topic: "*", Err: explainDir(c.dir, err)}
 	}
@@ -85,7 +83,6 @@ func List(opts ...Option) ([]Status, error) {
 		}
 		list = append(list, s)
 	}
-	slices.SortFunc(list, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }
 

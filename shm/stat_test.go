@@ -76,6 +76,14 @@ func TestStatOfLies(t *testing.T) {
 	check(t, "Writes of an empty topic", s.Writes, 0)
 	check(t, "Age of an empty topic", s.Age, -1)
 
+	timeless, err := Create("timeless", uint64(1), in, NoTimestamps())
+	must(t, err)
+	defer timeless.Close()
+	s, err = Stat("timeless", in)
+	must(t, err)
+	check(t, "Age without times", s.Age, -1)
+	check(t, "SampleAge without times", s.SampleAge, -1)
+
 	must(t, unix.Ftruncate(empty.seg.fd, 70000)) // nobody touches what is cut off
 	if _, err = Stat("empty", in); err == nil {
 		t.Error("Stat of a topic that was cut short")
