@@ -348,6 +348,10 @@ func TestRWLockSuccessorReopens(t *testing.T) {
 func TestAbandon(t *testing.T) {
 	l, p := newLock(1)
 	w, r := l.Writer(), l.Reader(0)
+	w.Abandon() // of nothing
+	if w.Torn() {
+		t.Error("torn without a write")
+	}
 	must(t, w.Lock(t.Context(), 0))
 	w.Abandon()
 	wantErr(t, "RLock while the writer lives", r.RLock(t.Context(), time.Millisecond), futex.ErrTimeout)

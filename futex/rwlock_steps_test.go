@@ -296,3 +296,46 @@ func TestRWLockLosesNoWake(t *testing.T) {
 	stop.Store(true)
 	wg.Wait()
 }
+
+// What a Lock spends on letting readers in, after one that gave up, counts as its own time; and
+// when that is all of it, it has no time left rather than for ever.
+func TestLockInTimeAfterAborted(t *testing.T) {
+	ended := make(chan struct{})
+	defer close(ended)
+	watchdog(ended)
+	const slice = 50 * time.Millisecond
+	futex.Slices(t, slice, slice)
+	l, p := newLock(2)
+	w := l.Writer()
+	must(t, l.Reader(1).RLock(t.Context(), -1))
+	lock := func(d time.Duration) (took time.Duration) {
+		wantErr(t, "Lock beside a reader", w.Lock(t.Context(), 0), futex.ErrTimeout)
+		futex.SetWaiting(&p.slots[0])
+		start := time.Now()
+		wantErr(t, "Lock beside a reader", w.Lock(t.Context(), d), futex.ErrTimeout)
+		took = time.Since(start)
+		p.slots[0].Clear()
+		return took
+	}
+	shortest := time.Hour
+	for range 5 {
+		lock(slice)
+		shortest = min(shortest, lock(2*slice))
+	}
+	if shortest > 5*slice/2 {
+		t.Errorf("a Lock of %v took %v", 2*slice, shortest)
+	}
+}
+
+// An unlock that had to wake the writer is over like any other.
+func TestSecondRUnlock(t *testing.T) {
+	l, _ := newLock(1)
+	w, r := l.Writer(), l.Reader(0)
+	must(t, r.RLock(t.Context(), -1))
+	in := async(func() error { return w.Lock(t.Context(), -1) })
+	await(t, "the writer closes", func() bool { return l.Word.Load()&3 != 0 })
+	must(t, r.RUnlock())
+	wantErr(t, "second RUnlock", r.RUnlock(), futex.ErrNotLocked)
+	must(t, <-in)
+	must(t, w.Unlock())
+}
