@@ -5,7 +5,9 @@ package shm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -316,4 +318,46 @@ func TestWithoutUnnamedFiles(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	must(t, err)
 	check(t, "files", len(entries), 1)
+}
+
+// Prefault brings in every page that is used, LockMemory as well; without either, next to none is.
+func TestPrefaultedPages(t *testing.T) {
+	if os.Getenv("TISM_EXEC_PREFIX") != "" {
+		t.Skip("qemu-user makes smaps up")
+	}
+	in := InDir(t.TempDir())
+	p, err := CreateBytes("t", 1<<20, nil, in)
+	must(t, err)
+	defer p.Close()
+	for _, opts := range [][]Option{nil, {Prefault()}} {
+		before := residentBytes(t, p.Path())
+		c, err := OpenBytes("t", append(opts, in)...)
+		must(t, err)
+		resident, used := residentBytes(t, p.Path())-before, c.seg.geo.used()
+		if opts == nil && resident > used/2 {
+			t.Skipf("%d of %d bytes are there without Prefault: pages are huge", resident, used)
+		}
+		if opts != nil && resident < used {
+			t.Errorf("%d of %d bytes are there after Prefault", resident, used)
+		}
+		must(t, c.Close())
+	}
+}
+
+// residentBytes is what the process's page table has of a file's mappings.
+func residentBytes(t *testing.T, path string) (total int64) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/smaps")
+	must(t, err)
+	inside := false
+	for line := range strings.Lines(string(text)) {
+		var from, to uint64
+		var kB int64
+		if n, _ := fmt.Sscanf(line, "%x-%x", &from, &to); n == 2 {
+			inside = strings.HasSuffix(line, path+"\n")
+		} else if n, _ := fmt.Sscanf(line, "Rss: %d kB", &kB); n == 1 && inside {
+			total += kB << 10
+		}
+	}
+	return total
 }

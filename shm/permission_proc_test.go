@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tism-go/tism/shm"
 )
@@ -19,6 +22,7 @@ const nobody = 65534
 
 func init() {
 	helpers["stranger"] = stranger
+	helpers["read-only mount"] = readFromReadOnlyMount
 }
 
 // becomeNobody gives root's rights up. An exec as another user would not do: the test's
@@ -156,4 +160,41 @@ func init() {
 		a.say("published")
 		a.hear()
 	}
+}
+
+// readFromReadOnlyMount opens a topic through a directory that is mounted read-only, as containers
+// often have it. Args: the directory of the topic, and one to mount it on.
+func readFromReadOnlyMount(a *actor) {
+	dir, mount := a.args[0], a.args[1]
+	must(a, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	err := unix.Mount(dir, mount, "", unix.MS_BIND, "")
+	if err == nil {
+		err = unix.Mount("", mount, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, "")
+	}
+	if err != nil {
+		a.say("cannot mount: %v", err)
+		return
+	}
+	p := create(a, dir, *stamped[[8]uint64](1))
+	c := open[[8]uint64](a, mount)
+	verify(a, "has slot", c.CanWrite(), false)
+	_, err = c.Read()
+	must(a, err)
+	must(a, writeNext(p))
+	u, err := c.Next(a.Context())
+	must(a, err)
+	verify(a, "value", u.Value, *stamped[[8]uint64](2))
+	_, err = shm.Create("another", *stamped[[8]uint64](1), shm.InDir(mount))
+	wantErr(a, "create", err, syscall.EROFS)
+	verify(a, "the error says what to do", strings.Contains(err.Error(), "TISM_DIR"), true)
+	a.say("done")
+}
+
+// A file system that is mounted read-only still allows to read and wait.
+func TestReadOnlyMount(t *testing.T) {
+	c := spawnIn(t, syscall.CLONE_NEWNS, "read-only mount", t.TempDir(), t.TempDir())
+	if line := c.hear(); line != "done" {
+		t.Skip(line)
+	}
+	c.finish()
 }
