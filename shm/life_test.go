@@ -4,6 +4,7 @@ package shm
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -329,16 +330,19 @@ func TestPrefaultedPages(t *testing.T) {
 	p, err := CreateBytes("t", 1<<20, nil, in)
 	must(t, err)
 	defer p.Close()
-	for _, opts := range [][]Option{nil, {Prefault()}} {
+	for _, opts := range [][]Option{nil, {Prefault()}, {LockMemory()}} {
 		before := residentBytes(t, p.Path())
 		c, err := OpenBytes("t", append(opts, in)...)
+		if errors.Is(err, ErrMemoryLock) {
+			continue // RLIMIT_MEMLOCK
+		}
 		must(t, err)
 		resident, used := residentBytes(t, p.Path())-before, c.seg.geo.used()
 		if opts == nil && resident > used/2 {
 			t.Skipf("%d of %d bytes are there without Prefault: pages are huge", resident, used)
 		}
 		if opts != nil && resident < used {
-			t.Errorf("%d of %d bytes are there after Prefault", resident, used)
+			t.Errorf("%d of %d bytes are there after Prefault or LockMemory", resident, used)
 		}
 		must(t, c.Close())
 	}
@@ -360,4 +364,18 @@ func residentBytes(t *testing.T, path string) (total int64) {
 		}
 	}
 	return total
+}
+
+// An event is as long as it says, so that no name is taken for one.
+func TestMasks(t *testing.T) {
+	event := func(mask uint32, name string) []byte {
+		b := make([]byte, unix.SizeofInotifyEvent)
+		binary.NativeEndian.PutUint32(b[4:], mask)
+		binary.NativeEndian.PutUint32(b[12:], uint32(len(name)))
+		return append(b, name...)
+	}
+	name := strings.Repeat("\xff", 32)
+	events := append(event(unix.IN_CREATE, name), event(unix.IN_ATTRIB, "")...)
+	check(t, "masks", masks(events), unix.IN_CREATE|unix.IN_ATTRIB)
+	check(t, "masks of half a name", masks(event(unix.IN_CREATE, name)[:20]), unix.IN_CREATE)
 }

@@ -362,3 +362,13 @@ func TestBuffersInTurn(t *testing.T) {
 		check(t, "buffer", p.cur, (before+1)%4)
 	}
 }
+
+// A command is whatever its process, or a vandal, has written: nothing of it reaches a terminal
+// that the terminal would act on.
+func TestCommandText(t *testing.T) {
+	for raw, want := range map[string]string{
+		"": "?", "\x00abc": "?", "cmd\x00left over": "cmd", "a\x1b[2Jb\x7f": "a?[2Jb?", "\xff\xc3ä": "??ä", "exactly 16 bytes": "exactly 16 bytes",
+	} {
+		check(t, "text", commandText([]byte(raw)), want)
+	}
+}
