@@ -155,6 +155,17 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// A report that cannot be written is told before the tests run, which may take hours.
+func TestUnwritableReport(t *testing.T) {
+	onLinux(t)
+	for _, flag := range []string{"--json", "--junit"} {
+		status, out, errs := command(t, flag, filepath.Join(t.TempDir(), "none", "report"), "--run", "^layout/portable$")
+		if status != 1 || !strings.Contains(errs, "writing the report") || out != "" {
+			t.Errorf("%s: exit status %d, %q, and it printed %q", flag, status, errs, out)
+		}
+	}
+}
+
 // A test that none matches is a mistake in the command line, not a pass.
 func TestNoSuchTest(t *testing.T) {
 	onLinux(t)

@@ -84,6 +84,9 @@ func (r *run) main(cmd *cobra.Command) error {
 	if r.quiet() {
 		r.text.W = io.Discard
 	}
+	if err := errors.Join(writable(r.json), writable(r.junit)); err != nil {
+		return err // now, and not after twelve hours
+	}
 	dir, remove, err := suite.Topics(shm.Dir())
 	if err != nil {
 		return err
@@ -238,6 +241,18 @@ func (r *run) end(ctx context.Context) error {
 		return errFailed
 	}
 	return nil
+}
+
+// writable says whether a report can be written. It leaves alone what an earlier run has left there.
+func writable(path string) error {
+	if path == "" || path == "-" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return f.Close()
 }
 
 // write writes a report to a file, or to standard output.
