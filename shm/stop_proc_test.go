@@ -124,6 +124,7 @@ func testStoppedConsumer(t *testing.T, buffers int, how string) {
 	} else {
 		h.carryOn()
 		h.send("unlock")
+		h.end() // else it holds the lock again, for good, where that comes before the loan
 	}
 	must(t, <-patient)
 	v, err = others.Read()
