@@ -272,7 +272,7 @@ func TestRemoveOfRemoved(t *testing.T) {
 	must(t, q.Close())
 
 	// Nor that somebody else is at it.
-	p, _, in = topic(t)
+	p, _, _ = topic(t)
 	s, err := openSegment(p.Path(), "t", publisherAccess)
 	must(t, err)
 	defer s.close()
