@@ -44,6 +44,7 @@ RUN apt-get update -q && apt-get install -y -q --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 ENV TISM_QEMU_CACHE=/kernels
 COPY cross/boards cross/boards
+COPY internal internal
 COPY hwtest/qemu hwtest/qemu
 ARG KERNELS
 RUN go run ./hwtest/qemu kernels --some $KERNELS
