@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -118,6 +119,9 @@ func TestRefused(t *testing.T) {
 		{"*T", "cannot be shared"},
 		{"error", "field T: T cannot be shared"},
 		{"struct { A T2 }; type T2 struct { B *T }", "field T2.B: *T cannot be shared"},
+	}
+	if strconv.IntSize == 32 { // where the type checker of the host's GOARCH knows no such array
+		tests = slices.DeleteFunc(tests, func(tt struct{ body, want string }) bool { return strings.Contains(tt.body, "1 << 31") })
 	}
 	// All in one package, since loading takes longest: type T of each test is T0, T1, ...
 	var text strings.Builder
