@@ -2,6 +2,7 @@ package futex_test
 
 import (
 	"errors"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -124,6 +125,9 @@ func (a answers) WriterAlive() bool { return a.alive() }
 func TestRWLockHandshake(t *testing.T) {
 	if runtime.NumCPU() < 2 {
 		t.Skip("needs two CPUs")
+	}
+	if os.Getenv("TISM_EMULATED") != "" && runtime.GOARCH == "arm64" {
+		t.Skip("QEMU lets an arm64 LDAR pass an earlier STLR, which no real CPU does")
 	}
 	l, _ := newLock(1)
 	r, w := l.Reader(0), l.Writer()

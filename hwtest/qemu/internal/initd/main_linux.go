@@ -120,7 +120,7 @@ func execute(job guest.Job) (m guest.Marker) {
 	defer null.Close()
 	p, err := os.StartProcess(job.Path, append([]string{job.Path}, job.Args...), &os.ProcAttr{
 		Dir:   job.Dir,
-		Env:   append([]string{"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "USER=root"}, job.Env...),
+		Env:   append([]string{"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "USER=root", "TISM_EMULATED=qemu"}, job.Env...),
 		Files: []*os.File{null, os.Stdout, os.Stdout},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
