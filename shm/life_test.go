@@ -379,3 +379,23 @@ func TestMasks(t *testing.T) {
 	check(t, "masks", masks(events), unix.IN_CREATE|unix.IN_ATTRIB)
 	check(t, "masks of half a name", masks(event(unix.IN_CREATE, name)[:20]), unix.IN_CREATE)
 }
+
+// Another goroutine that starts a program forks, and until the child executes that it has a copy
+// of every descriptor. Nobody's role is kept by such a copy.
+func TestCloseBesideFork(t *testing.T) {
+	p, c, in := topic(t)
+	for _, s := range []*segment{p.seg, c.seg} {
+		child, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+		must(t, err)
+		defer closeFD(child)
+	}
+	must(t, c.Close())
+	st, err := Stat("t", in)
+	must(t, err)
+	check(t, "consumers", len(st.Consumers), 0)
+	must(t, p.Close())
+	q, err := Create("t", uint64(2), in)
+	must(t, err)
+	must(t, q.Close())
+	must(t, Remove("t", in))
+}

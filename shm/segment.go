@@ -128,6 +128,7 @@ func (s *segment) close() {
 		unmap(s.mem)
 		s.mem = nil
 	}
+	unlockRoles(s.fd)
 	closeFD(s.fd)
 }
 

@@ -43,6 +43,14 @@ func unlockByte(fd int, off int64) {
 	_ = unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &lk)
 }
 
+// unlockRoles gives up every role taken through the descriptor. Closing it would do that too,
+// but not while a child that another thread has just forked, and that has not executed its
+// program yet, holds a copy.
+func unlockRoles(fd int) {
+	lk := unix.Flock_t{Type: unix.F_UNLCK, Start: signedByte} // and all that follows
+	_ = unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &lk)
+}
+
 // nextLocked returns the first byte in [off, off+n) that another open file
 // description has locked, or -1. It disturbs nobody and works on a read-only
 // descriptor.

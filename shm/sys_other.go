@@ -45,6 +45,7 @@ var (
 func slotByte(i int) int64                                  { return int64(i) }
 func lockByte(int, int64) (bool, error)                     { return false, errUnsupported }
 func unlockByte(int, int64)                                 {}
+func unlockRoles(int)                                       {}
 func nextLocked(int, int64, int64) int64                    { return -1 }
 func statFD(int) (fileInfo, error)                          { return fileInfo{}, errUnsupported }
 func statPath(string) (fileInfo, error)                     { return fileInfo{}, errUnsupported }

@@ -932,6 +932,13 @@ static void release_byte(int fd, off_t byte)
 	(void)lock_control(fd, F_OFD_SETLK, byte, F_UNLCK, NULL);
 }
 
+/* Every byte of the file, taken through this descriptor. */
+static void release_roles(int fd)
+{
+	struct flock l = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+	(void)fcntl(fd, F_OFD_SETLK, &l);
+}
+
 /* Whether another handle holds a byte. A request that fails counts as alive. */
 static bool byte_taken(int fd, off_t byte)
 {
@@ -1129,6 +1136,8 @@ static void drop(struct tism_handle *h)
 		(void)munmap(h->map, h->map_size);
 	}
 	if (h->fd >= 0) {
+		/* Closing would not, while another thread's child has a copy until it executes. */
+		release_roles(h->fd);
 		(void)close(h->fd);
 	}
 	free(h->descriptor);

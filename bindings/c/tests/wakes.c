@@ -234,6 +234,26 @@ static void attach_while_reaped(void)
 	OK(tism_owned_remove(&pub));
 }
 
+/* Between a fork and the execution of a program a child of another thread has a copy of every
+   descriptor, and nobody's role is kept by it. */
+static void close_beside_fork(void)
+{
+	tism_owned_shared_memory_t pub = {NULL};
+	tism_borrowed_shared_memory_t sub = {NULL};
+	int v = 1;
+	OK(tism_create_with(&pub, "t", &v, sizeof v, &(tism_options_t){.slots = 1}));
+	OK(tism_open(&sub, "t"));
+	int copies[] = {fcntl(pub.handle->fd, F_DUPFD_CLOEXEC, 0),
+	                fcntl(sub.handle->fd, F_DUPFD_CLOEXEC, 0)};
+	OK(tism_borrowed_close(&sub));
+	OK(tism_open(&sub, "t")); /* the one slot is free */
+	OK(tism_borrowed_close(&sub));
+	OK(tism_owned_close(&pub));
+	OK(tism_remove("t", NULL, false));
+	(void)close(copies[0]);
+	(void)close(copies[1]);
+}
+
 struct waiter {
 	const struct step *step;
 	struct ends *ends;
@@ -297,5 +317,6 @@ int main(void)
 	}
 	keep_out_of_the_way();
 	attach_while_reaped();
+	close_beside_fork();
 	return failures ? 1 : 0;
 }
