@@ -45,7 +45,9 @@
 //
 // A descriptor that leaks into a child keeps its role alive. Every descriptor of this
 // package is close-on-exec, and Go does not fork without exec; a cgo library that forks
-// must not touch handles in the child.
+// must not touch handles in the child. Close gives the role up even while a child has not
+// executed its program yet; the kernel, for a process that dies at that moment, only once
+// the child has.
 //
 // # Types
 //
