@@ -1128,7 +1128,7 @@ static tism_result_t settle(struct tism_handle *h, unsigned flags)
 	return TISM_OK;
 }
 
-/* Unmaps and closes, which gives up every role, and frees. Stores nothing. */
+/* Unmaps, gives up every role, closes and frees. Stores nothing. */
 static void drop(struct tism_handle *h)
 {
 	delist(h);
